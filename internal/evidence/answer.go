@@ -1,0 +1,169 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/untrusted"
+)
+
+// Type is a DNS record type (RFC 1035 §3.2.2).
+type Type uint16
+
+// The record types that arpagate asks for.
+const (
+	A     Type = 1
+	NS    Type = 2
+	CNAME Type = 5
+	SOA   Type = 6
+	PTR   Type = 12
+	MX    Type = 15
+	TXT   Type = 16
+	AAAA  Type = 28
+)
+
+var typeNames = map[Type]string{
+	A: "A", NS: "NS", CNAME: "CNAME", SOA: "SOA", PTR: "PTR", MX: "MX", TXT: "TXT", AAAA: "AAAA",
+}
+
+// String returns the mnemonic, or TYPEn (RFC 3597 §5).
+func (t Type) String() string {
+	if s, ok := typeNames[t]; ok {
+		return s
+	}
+	return fmt.Sprintf("TYPE%d", uint16(t))
+}
+
+// MarshalText returns what String returns.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *Type) UnmarshalText(b []byte) error {
+	for v, name := range typeNames {
+		if name == string(b) {
+			*t = v
+			return nil
+		}
+	}
+	_, err := fmt.Sscanf(string(b), "TYPE%d", (*uint16)(t))
+	return err
+}
+
+// Question is one question to the DNS, in class IN.
+type Question struct {
+	Name dnsname.Name `json:"name"`
+	Type Type         `json:"type"`
+}
+
+// State says how a question ended. The states stay apart from the wire to the
+// page, for each has another remedy.
+type State uint8
+
+// The states. Found, NXDomain and NoData are complete answers (RFC 2308 §2);
+// all others mean that nothing is known.
+const (
+	NotAsked  State = iota // the budget or an earlier answer made it needless
+	Found                  // NOERROR with records of the type asked
+	NXDomain               // the name does not exist
+	NoData                 // the name exists without such a record
+	ServFail               // the servers of the name, or ours, failed
+	Refused                // the server refuses to answer us
+	Timeout                // no answer in time
+	Bogus                  // DNSSEC validation failed (RFC 8914 §4.7)
+	Malformed              // the answer can't be read, or is a CNAME loop
+	Filtered               // the resolver says that it rewrote the answer (RFC 8914 §4.16)
+	Failed                 // any other rcode, or no way to reach a server
+)
+
+var stateNames = [...]string{
+	"not-asked", "found", "nxdomain", "nodata", "servfail", "refused", "timeout", "bogus", "malformed", "filtered", "failed",
+}
+
+// String returns the state in lower case, as in the JSON.
+func (s State) String() string { return stateNames[s] }
+
+// Complete reports whether the state is an answer, be it a negative one.
+func (s State) Complete() bool { return s == Found || s.Negative() }
+
+// Negative reports whether the DNS says that there is no such record.
+func (s State) Negative() bool { return s == NXDomain || s == NoData }
+
+// Trouble reports whether the question was asked and not answered.
+func (s State) Trouble() bool { return s > NoData }
+
+// MarshalText returns what String returns.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *State) UnmarshalText(b []byte) error {
+	for i, name := range stateNames {
+		if name == string(b) {
+			*s = State(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("evidence: unknown state %q", b)
+}
+
+// MaxNames is the number of names that an Answer keeps of one record set; see
+// Answer.Total. It is the limit of RFC 7208 §4.6.4, as RFC 8601 §3 suggests.
+const MaxNames = 10
+
+// MaxAddrs is the number of addresses that an Answer keeps of one record set.
+const MaxAddrs = 100
+
+// Answer is what the DNS said to one Question, and when, and who said it.
+type Answer struct {
+	Question
+	State State `json:"state"`
+
+	// Names are the targets of PTR, NS, MX (in order of preference) or CNAME
+	// records, in the order of the message, at most MaxNames, without
+	// duplicates; Addrs the addresses of A or AAAA records, at most MaxAddrs.
+	// Total counts the distinct records of the set before the cut.
+	Names []dnsname.Name `json:"names,omitempty"`
+	Addrs []netip.Addr   `json:"addrs,omitempty"`
+	Total int            `json:"total,omitempty"`
+
+	// Aliases are the CNAME targets passed on the way (RFC 2317), in order.
+	Aliases []dnsname.Name `json:"aliases,omitempty"`
+
+	// TTL is the time for which the answer may still be believed, counted from
+	// At: of the records, of the negative answer (RFC 2308 §5), or of the
+	// memory of a failure (RFC 9520 §3.2).
+	TTL time.Duration `json:"ttl"`
+
+	// Rcode is the response code (RFC 6895 §2.3), -1 where none arrived.
+	Rcode int `json:"rcode"`
+
+	// EDE is the extended error code plus one (RFC 8914 §2), 0 for none, and
+	// Reason its text or the local cause of the failure.
+	EDE    uint16         `json:"ede,omitempty"`
+	Reason untrusted.Text `json:"reason,omitzero"`
+
+	Server netip.AddrPort `json:"server,omitzero"` // who answered, or was asked last
+	At     time.Time      `json:"at"`              // when the answer arrived
+	Took   time.Duration  `json:"took"`            // from the first datagram to the answer
+	Cached bool           `json:"cached,omitempty"`
+
+	// Stale is the last good answer where State is Trouble and memory has one
+	// not older than a day (RFC 8767 §5); it may confirm, never refuse.
+	Stale *Answer `json:"stale,omitempty"`
+}
+
+// DNS is somebody who answers questions: the resolver, or a zone in memory.
+type DNS interface {
+	// Ask sends the questions that memory can't answer, all at once, and
+	// returns without waiting.
+	Ask(ctx context.Context, questions ...Question) Pending
+}
+
+// Pending are questions under way.
+type Pending interface {
+	// Wait returns one Answer for each Question, in their order, when all are
+	// in or ctx of Ask has ended; what is then missing has state Timeout.
+	Wait() []Answer
+}
