@@ -112,8 +112,9 @@ func (s *State) UnmarshalText(b []byte) error {
 // Answer.Total. It is the limit of RFC 7208 §4.6.4, as RFC 8601 §3 suggests.
 const MaxNames = 10
 
-// MaxAddrs is the number of addresses that an Answer keeps of one record set.
-const MaxAddrs = 100
+// MaxAddrs is the number of addresses that an Answer keeps of one record set:
+// more than a DNS message can carry, for a client may be the last of them.
+const MaxAddrs = 4096
 
 // Answer is what the DNS said to one Question, and when, and who said it.
 type Answer struct {
@@ -121,9 +122,11 @@ type Answer struct {
 	State State `json:"state"`
 
 	// Names are the targets of PTR, NS, MX (in order of preference) or CNAME
-	// records, in the order of the message, at most MaxNames, without
-	// duplicates; Addrs the addresses of A or AAAA records, at most MaxAddrs.
-	// Total counts the distinct records of the set before the cut.
+	// records, without duplicates, in the order of the message. Of more than
+	// MaxNames PTR names those that sort first are kept, so that a server that
+	// rotates its answers gets the same verdict each time. Addrs are the
+	// addresses of A or AAAA records, at most MaxAddrs; an IPv4-mapped one stays
+	// mapped. Total counts the distinct records of the set before the cut.
 	Names []dnsname.Name `json:"names,omitempty"`
 	Addrs []netip.Addr   `json:"addrs,omitempty"`
 	Total int            `json:"total,omitempty"`

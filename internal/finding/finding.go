@@ -4,6 +4,15 @@
 // finding earns is not decided here.
 package finding
 
+import (
+	"encoding/json"
+	"net/netip"
+
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/untrusted"
+)
+
 // Code names a kind of finding; codes are stable.
 type Code string
 
@@ -37,13 +46,53 @@ const (
 	Unknown Severity = "unknown" // could not be found out
 )
 
-// Finding is one thing that the evidence means.
+// Finding is one thing that the evidence means. Title, Text and the rest of
+// the words come from the catalogue.
 type Finding struct {
 	Code     Code     `json:"code"`
 	Severity Severity `json:"severity"`
-	Title    string   `json:"title"`
-	Text     string   `json:"text"`
-	// Complete says that the finding rests on complete answers of the DNS; only
-	// then may it earn a reject.
+	// Complete says that every answer it rests on is complete; only then may it
+	// earn a reject.
 	Complete bool `json:"complete"`
+	Args     Args `json:"args"`
+}
+
+// Args are the particulars that the texts of the catalogue are made from; each
+// code uses a few of them.
+type Args struct {
+	Address netip.Addr     `json:"address,omitzero"`
+	Name    dnsname.Name   `json:"name,omitzero"`
+	Names   []dnsname.Name `json:"names,omitempty"`
+	Others  []netip.Addr   `json:"others,omitempty"` // addresses that were found instead
+	Said    untrusted.Text `json:"said,omitzero"`    // the HELO argument
+	Count   int            `json:"count,omitempty"`
+	State   evidence.State `json:"state,omitzero"`
+	Why     string         `json:"why,omitempty"` // a host fault, a source kind …
+	Parts   []string       `json:"parts,omitempty"`
+	RFC     string         `json:"rfc,omitempty"`
+}
+
+// Title returns the heading, a few words that don't depend on the case.
+func (f Finding) Title() string { return catalogue[f.Code].Title }
+
+// Text returns one or two sentences for the report.
+func (f Finding) Text() string { return catalogue[f.Code].text(f.Args) }
+
+// Fact returns the few words for the SMTP reply, without a final dot.
+func (f Finding) Fact() string { return catalogue[f.Code].fact(f.Args) }
+
+// Entry returns the catalogue's entry.
+func (f Finding) Entry() Entry { return catalogue[f.Code] }
+
+// MarshalJSON adds title, text and remedy to the fields.
+func (f Finding) MarshalJSON() ([]byte, error) {
+	type plain Finding
+	e := f.Entry()
+	return json.Marshal(struct {
+		plain
+		Title  string `json:"title"`
+		Text   string `json:"text"`
+		Remedy string `json:"remedy"`
+		Ref    string `json:"reference"`
+	}{plain(f), e.Title, f.Text(), e.Remedy, e.RFC})
 }

@@ -1,0 +1,165 @@
+package decision
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/facts"
+	"github.com/arpagate/arpagate/internal/finding"
+)
+
+// Site is what the rules must know of the receiving site.
+type Site struct {
+	// OwnNetworks are never refused, whatever their DNS says.
+	OwnNetworks []netip.Prefix
+}
+
+// BlockListed stands in Because where the site's block list decided.
+const BlockListed finding.Code = "block-listed"
+
+// Decide applies the rules to one connection's evidence and findings.
+func (r *Rules) Decide(s *Site, c facts.Conn, e *evidence.Evidence, found []finding.Finding) Decision {
+	d := Decision{}
+	if e.Memory.Block != nil {
+		d.add(Cause{Code: BlockListed, Action: Reject})
+	}
+	for i := range found {
+		r.earn(&d, &found[i], e)
+	}
+	r.addPoints(&d, found)
+	d.soften(e)
+	d.Would = d.Action
+	if d.Exempt = exemption(s, c, e); d.Exempt != NotExempt {
+		d.Action = Accept
+	}
+	if r.Monitor && d.Action > Tag {
+		d.Action = Accept
+		d.Notes = append(d.Notes, "monitor")
+	}
+	return d
+}
+
+// earn adds what the rule for one finding says.
+func (r *Rules) earn(d *Decision, f *finding.Finding, e *evidence.Evidence) {
+	rule := r.rule(f.Code)
+	if rule == nil || rule.Action == Accept && rule.Points == 0 {
+		return
+	}
+	cause := Cause{Code: f.Code, Action: rule.Action, Points: rule.Points}
+	if cause.Action == Reject && rule.Patient {
+		if note := r.Patience.wait(e); note != "" {
+			cause.Action = Defer
+			d.Notes = append(d.Notes, note)
+		}
+	}
+	// The first law: only a complete answer may earn a reject.
+	if cause.Action == Reject && !f.Complete {
+		cause.Action = Defer
+	}
+	// RFC 5321 §4.1.4: a HELO that does not fit the address refuses nothing.
+	if f.Entry().HeloOnly && cause.Action > Tag {
+		cause.Action = Tag
+	}
+	d.add(cause)
+}
+
+// add files a cause, the most severe first.
+func (d *Decision) add(c Cause) {
+	at := len(d.Because)
+	if c.Action > d.Action {
+		d.Action, at = c.Action, 0
+	}
+	d.Points += c.Points
+	d.Because = slices.Insert(d.Because, at, c)
+}
+
+// addPoints compares the sum with the thresholds. Findings of HELO against the
+// address count for tagging; to defer or reject, the others must suffice.
+func (r *Rules) addPoints(d *Decision, found []finding.Finding) {
+	weighty, complete := 0, true
+	for i := range found {
+		rule := r.rule(found[i].Code)
+		if rule != nil && rule.Points > 0 && !found[i].Entry().HeloOnly {
+			weighty += rule.Points
+			complete = complete && found[i].Complete
+		}
+		complete = complete && found[i].Code != finding.DNSTrouble
+	}
+	earned := Accept
+	if reached(d.Points, r.TagAt) {
+		earned = Tag
+	}
+	if reached(weighty, r.DeferAt) {
+		earned = Defer
+	}
+	if reached(weighty, r.RejectAt) {
+		earned = Defer
+		if complete {
+			earned = Reject
+		}
+	}
+	d.Action = max(d.Action, earned)
+}
+
+func reached(points, threshold int) bool { return threshold > 0 && points >= threshold }
+
+// wait says why a patient reject must wait, "" when it need not. The memory
+// counts the observations before this one, of the same kind.
+func (p Patience) wait(e *evidence.Evidence) string {
+	m := &e.Memory
+	seen, span := 1, time.Duration(0)
+	if m.Negatives > 0 && m.NegativeKind == e.IPRev.Result {
+		seen, span = m.Negatives+1, e.At.Sub(m.NegativeSince)
+	}
+	if seen >= p.Times && span >= p.Over {
+		return ""
+	}
+	return fmt.Sprintf("patience: seen %d times over %s, refused from %d times over %s", seen, span.Round(time.Second), p.Times, p.Over)
+}
+
+// soften turns a reject into a defer while our own means are sick: nobody is
+// refused for good on a doubtful view.
+func (d *Decision) soften(e *evidence.Evidence) {
+	if d.Action == Reject && e.Weather.Degraded {
+		d.Action = Defer
+		d.Notes = append(d.Notes, "dns degraded: "+e.Weather.Why)
+	}
+}
+
+// exemption returns the first reason to let the client through.
+func exemption(s *Site, c facts.Conn, e *evidence.Evidence) Exemption {
+	switch {
+	case !c.Client.IsValid():
+		return NoAddress
+	case c.Authenticated():
+		return Authenticated
+	case e.Source.Special():
+		return SpecialSource
+	case s.owns(c.Client):
+		return OwnNetwork
+	case e.Memory.Allow != nil:
+		return AllowListed
+	case roleMailbox(c.Recipient.Raw()):
+		return RoleRecipient
+	case e.Weather.Masked:
+		return SourceMasked
+	default:
+		return NotExempt
+	}
+}
+
+func (s *Site) owns(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.OwnNetworks, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// roleMailbox reports whether the recipient must be reachable for everybody:
+// postmaster (RFC 5321 §4.5.1), with or without domain, and abuse (RFC 2142
+// §4).
+func roleMailbox(recipient string) bool {
+	local, _, _ := strings.Cut(recipient, "@")
+	return strings.EqualFold(local, "postmaster") || strings.EqualFold(local, "abuse")
+}

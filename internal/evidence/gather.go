@@ -1,0 +1,132 @@
+package evidence
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/facts"
+	"github.com/arpagate/arpagate/internal/generic"
+)
+
+// MaxQueries is the number of DNS questions that one connection may cost: one
+// PTR, two families for MaxNames names, and what is left for the HELO name.
+const MaxQueries = 22
+
+// Rememberer is the store, as far as evidence needs it.
+type Rememberer interface {
+	// Recall returns at once what is known of an address and of the names that
+	// its DNS confirms.
+	Recall(addr netip.Addr, confirmed []dnsname.Name, now time.Time) Memory
+}
+
+// Gatherer collects the evidence about one connection at a time; it is safe
+// for concurrent use.
+type Gatherer struct {
+	DNS    DNS
+	Memory Rememberer     // nil: nothing is remembered
+	Health func() Weather // nil: all is well
+	Now    func() time.Time
+	// Thorough asks for both families of every PTR name, for a report that
+	// shows what else a name leads to. The verdict does not need it.
+	Thorough bool
+}
+
+// Gather asks the DNS and the memory about the client. It returns when all is
+// in or ctx ends; what is then missing is recorded as a timeout. A special
+// source and an authenticated client cost no question.
+func (g *Gatherer) Gather(ctx context.Context, c facts.Conn) Evidence {
+	e := Evidence{At: g.Now(), Source: SourceOf(c.Client), Helo: heloOf(c)}
+	e.IPRev.Address = c.Client
+	if g.Health != nil {
+		e.Weather = g.Health()
+	}
+	if !e.Source.Special() && !c.Authenticated() {
+		g.ask(ctx, c.Client, &e)
+	}
+	if g.Memory != nil && c.Client.IsValid() {
+		e.Memory = g.Memory.Recall(c.Client, e.IPRev.confirmedNames(), e.At)
+	}
+	return e
+}
+
+func (g *Gatherer) ask(ctx context.Context, addr netip.Addr, e *Evidence) {
+	budget := MaxQueries - 1
+	var helo Pending
+	if e.Helo.Kind == HeloName {
+		budget -= 2
+		helo = g.DNS.Ask(ctx, Question{e.Helo.Name, A}, Question{e.Helo.Name, AAAA})
+	}
+	ptr := g.DNS.Ask(ctx, Question{dnsname.Reverse(addr), PTR}).Wait()[0]
+	fwd := g.forward(ctx, addr, ptr, &budget)
+	e.IPRev = judge(addr, ptr, fwd)
+	e.Generic = genericOf(addr, &e.IPRev)
+	if helo != nil {
+		e.Helo.Answers = helo.Wait()
+	}
+	e.IPRev.Queries = MaxQueries - budget
+}
+
+// forward asks for the addresses of the usable PTR names: the client's family
+// of every name first, then, when thorough, the other family as far as the
+// budget goes.
+func (g *Gatherer) forward(ctx context.Context, addr netip.Addr, ptr Answer, budget *int) forwards {
+	names := ptr.Names
+	if ptr.State.Trouble() && ptr.Stale != nil {
+		names = ptr.Stale.Names
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	types := []Type{family(addr)}
+	if g.Thorough {
+		types = append(types, otherFamily(addr))
+	}
+	var questions []Question
+	var owner []int
+	for _, t := range types {
+		for i, name := range names {
+			if *budget > 0 && name.HostFault() == dnsname.Usable {
+				questions, owner = append(questions, Question{name, t}), append(owner, i)
+				*budget--
+			}
+		}
+	}
+	fwd := make(forwards, len(names))
+	if len(questions) == 0 {
+		return fwd
+	}
+	for i, answer := range g.DNS.Ask(ctx, questions...).Wait() {
+		fwd[owner[i]] = append(fwd[owner[i]], answer)
+	}
+	return fwd
+}
+
+// genericOf looks at the confirmed name, or else at the first usable one.
+func genericOf(addr netip.Addr, r *IPRev) Generic {
+	name := r.Confirmed
+	for i := 0; name.IsZero() && i < len(r.Names); i++ {
+		if r.Names[i].Fault == dnsname.Usable {
+			name = r.Names[i].Name
+		}
+	}
+	if name.IsZero() {
+		return Generic{}
+	}
+	v := generic.Explain(name, addr)
+	if !v.Generic {
+		return Generic{}
+	}
+	return Generic{Name: name, Parts: v.Parts}
+}
+
+func (r *IPRev) confirmedNames() []dnsname.Name {
+	var names []dnsname.Name
+	for i := range r.Names {
+		if r.Names[i].State == Confirmed {
+			names = append(names, r.Names[i].Name)
+		}
+	}
+	return names
+}
