@@ -139,7 +139,7 @@ func exemption(s *Site, c facts.Conn, e *evidence.Evidence) Exemption {
 		return Authenticated
 	case e.Source.Special():
 		return SpecialSource
-	case s.owns(c.Client):
+	case s.Owns(c.Client):
 		return OwnNetwork
 	case e.Memory.Allow != nil:
 		return AllowListed
@@ -152,7 +152,8 @@ func exemption(s *Site, c facts.Conn, e *evidence.Evidence) Exemption {
 	}
 }
 
-func (s *Site) owns(addr netip.Addr) bool {
+// Owns reports whether the address is of the site's own networks.
+func (s *Site) Owns(addr netip.Addr) bool {
 	return slices.ContainsFunc(s.OwnNetworks, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 

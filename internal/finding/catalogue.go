@@ -139,7 +139,7 @@ var catalogue = index([]Entry{
 		fact:   func(a Args) string { return fmt.Sprintf("HELO literal %s is not %s", a.Said, a.Address) },
 	},
 	{
-		Code: HeloUnresolvable, Title: "The HELO name does not resolve", Detail: "7.1", RFC: "RFC 5321 §2.3.5", HeloOnly: true,
+		Code: HeloUnresolvable, Title: "The HELO name does not resolve", Detail: "7.1", RFC: "RFC 5321 §2.3.5",
 		Remedy: "Give the HELO name an address record, or say a name that has one.",
 		text: func(a Args) string {
 			return fmt.Sprintf("%s has no A and no AAAA record (%s).", a.Name, a.State)
