@@ -80,7 +80,7 @@ func fail(a *evidence.Answer, f fault) {
 func fill(a *evidence.Answer, r result) {
 	ttl := uint32(maxTTL / time.Second)
 	for _, rr := range slices.Concat(r.answer, r.authority) {
-		ttl = min(ttl, rr.Header().Ttl)
+		ttl = min(ttl, seconds(rr.Header().Ttl))
 	}
 	collect(a, r.answer)
 	a.Rcode, a.TTL = r.rcode, clamp(ttl, maxTTL)
@@ -123,13 +123,27 @@ func collect(a *evidence.Answer, set []dns.RR) {
 		}
 		seen[data] = true
 		a.Total++
-		if !name.IsZero() && len(a.Names) < evidence.MaxNames {
+		if !name.IsZero() {
 			a.Names = append(a.Names, name)
 		}
 		if addr.IsValid() && len(a.Addrs) < evidence.MaxAddrs {
 			a.Addrs = append(a.Addrs, addr)
 		}
 	}
+	if len(a.Names) > evidence.MaxNames {
+		if a.Type == evidence.PTR {
+			slices.SortFunc(a.Names, func(m, n dnsname.Name) int { return cmp.Compare(m.String(), n.String()) })
+		}
+		a.Names = slices.Clip(a.Names[:evidence.MaxNames])
+	}
+}
+
+// seconds reads a TTL. RFC 2181 §8: with the highest bit set it is 0.
+func seconds(ttl uint32) uint32 {
+	if ttl >= 1<<31 {
+		return 0
+	}
+	return ttl
 }
 
 func clamp(ttl uint32, most time.Duration) time.Duration {
