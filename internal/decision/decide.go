@@ -118,15 +118,21 @@ func (p Patience) wait(e *evidence.Evidence) string {
 	if seen >= p.Times && span >= p.Over {
 		return ""
 	}
-	return fmt.Sprintf("patience: seen %d times over %s, refused from %d times over %s", seen, span.Round(time.Second), p.Times, p.Over)
+	return fmt.Sprintf("patience: observation %d of %d, %s of %s", seen, p.Times, span.Round(time.Second), p.Over)
 }
 
-// soften turns a reject into a defer while our own means are sick: nobody is
-// refused for good on a doubtful view.
+// soften turns a reject into a defer where the view is doubtful: while our own
+// means are sick, and where the DNS answered in part or from memory only. What
+// the site has listed itself needs no DNS.
 func (d *Decision) soften(e *evidence.Evidence) {
-	if d.Action == Reject && e.Weather.Degraded {
+	switch doubtful := e.IPRev.Result == evidence.TempError || e.IPRev.Stale; {
+	case d.Action != Reject:
+	case e.Weather.Degraded:
 		d.Action = Defer
 		d.Notes = append(d.Notes, "dns degraded: "+e.Weather.Why)
+	case doubtful && e.Memory.Block == nil:
+		d.Action = Defer
+		d.Notes = append(d.Notes, "dns answered in part only")
 	}
 }
 

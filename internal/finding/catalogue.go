@@ -74,7 +74,7 @@ var catalogue = index([]Entry{
 		Code: PTRUnusable, Title: "The PTR record does not hold the name of a host", Detail: "7.25", RFC: "RFC 1123 §2.1",
 		Remedy: "Have the holder of the address set the PTR record to the fully qualified name of the mail server, one that resolves.",
 		text: func(a Args) string {
-			return fmt.Sprintf("The PTR record of %s is %q, which can't be a host: %s.", a.Address, a.Name, faultText[dnsname.HostFault(a.Why)])
+			return fmt.Sprintf(`The PTR record of %s is "%s", which can't be a host: %s.`, a.Address, a.Name, faultText[dnsname.HostFault(a.Why)])
 		},
 		fact: func(a Args) string { return fmt.Sprintf("PTR record of %s is not a host name (%s)", a.Address, a.Why) },
 	},
@@ -83,6 +83,9 @@ var catalogue = index([]Entry{
 		Remedy: "Whoever runs the name's zone must add an address record that holds this very address; or the holder of the address must point the PTR record at a name that already has it.",
 		text:   unconfirmedText,
 		fact: func(a Args) string {
+			if a.Count > 1 {
+				return fmt.Sprintf("none of the %d PTR records of %s resolves to it", a.Count, a.Address)
+			}
 			return fmt.Sprintf("PTR record of %s is %s, which does not resolve to it", a.Address, a.Name)
 		},
 	},
@@ -176,10 +179,12 @@ var faultText = map[dnsname.HostFault]string{
 }
 
 func unconfirmedText(a Args) string {
-	const last = " Its name must lead back to the address for the name to be believed."
+	const last = " A name must lead back to the address for the name to be believed."
 	switch {
-	case len(a.Names) > 1:
-		return fmt.Sprintf("%s has %d PTR names (%s), and none resolves to it.", a.Address, len(a.Names), join(a.Names)) + last
+	case a.Count > evidence.MaxNames:
+		return fmt.Sprintf("%s has %d PTR names, and none of the %d looked up (%s) resolves to it.", a.Address, a.Count, len(a.Names), join(a.Names)) + last
+	case a.Count > 1:
+		return fmt.Sprintf("%s has %d PTR names (%s), and none resolves to it.", a.Address, a.Count, join(a.Names)) + last
 	case a.State == evidence.NXDomain:
 		return fmt.Sprintf("The PTR record of %s is %s, which does not exist.", a.Address, a.Name) + last
 	case a.State == evidence.NoData:

@@ -73,7 +73,7 @@ func unusable(r *evidence.IPRev) Finding {
 }
 
 func unconfirmed(r *evidence.IPRev) Finding {
-	f := Finding{Code: PTRUnconfirmed, Severity: Failure, Complete: true, Args: Args{Address: r.Address}}
+	f := Finding{Code: PTRUnconfirmed, Severity: Failure, Complete: true, Args: Args{Address: r.Address, Count: r.Total}}
 	for i := range r.Names {
 		n := &r.Names[i]
 		f.Args.Names = append(f.Args.Names, n.Name)

@@ -2,26 +2,21 @@ package gate
 
 import (
 	"sync"
-	"time"
 
 	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
-// recentSize bounds the transactions that are remembered at once, and
-// recentAge how long one is.
-const (
-	recentSize = 4096
-	recentAge  = 10 * time.Minute
-)
+// recentSize bounds the transactions that are remembered at once.
+const recentSize = 4096
 
 // recent remembers the last cases by mail transaction, so that all recipients
 // of one message get one case. The oldest is forgotten first.
 type recent struct {
 	mu    sync.Mutex
 	cases map[untrusted.Text]*decision.Case
-	ring  [recentSize]untrusted.Text
+	ring  []untrusted.Text // the keys, oldest at next once it is full
 	next  int
 }
 
@@ -47,9 +42,13 @@ func (r *recent) keep(c *decision.Case) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cases == nil {
-		r.cases = make(map[untrusted.Text]*decision.Case, recentSize)
+		r.cases = make(map[untrusted.Text]*decision.Case)
 	}
-	if _, known := r.cases[c.Conn.Instance]; !known {
+	switch _, known := r.cases[c.Conn.Instance]; {
+	case known:
+	case len(r.ring) < recentSize:
+		r.ring = append(r.ring, c.Conn.Instance)
+	default:
 		delete(r.cases, r.ring[r.next])
 		r.ring[r.next] = c.Conn.Instance
 		r.next = (r.next + 1) % recentSize

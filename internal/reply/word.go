@@ -22,7 +22,7 @@ const maxLine = 500
 
 // Of puts into words the decision of a case.
 func (s Site) Of(c *decision.Case) Reply {
-	r := Reply{AuthservID: s.AuthservID, Ref: c.Ref, Header: s.header(&c.Evidence)}
+	r := Reply{AuthservID: s.AuthservID, Ref: c.Ref, Header: s.header(c)}
 	switch c.Decision.Action {
 	case decision.Defer:
 		r.Verb = Defer
@@ -123,7 +123,8 @@ func printable(r rune) rune {
 
 // header returns the body of the Authentication-Results field (RFC 8601 §2.2);
 // empty where nothing was judged.
-func (s Site) header(e *evidence.Evidence) string {
+func (s Site) header(c *decision.Case) string {
+	e := &c.Evidence
 	if e.IPRev.Result == evidence.Unjudged || s.AuthservID == "" {
 		return ""
 	}
@@ -131,6 +132,9 @@ func (s Site) header(e *evidence.Evidence) string {
 	b = append(b, s.AuthservID...)
 	b = append(b, "; iprev="...)
 	b = append(b, e.IPRev.Result.String()...)
+	if c.Decision.Action == decision.Tag {
+		b = appendReason(b, c.Decision.Because)
+	}
 	b = append(b, " policy.iprev="...)
 	// RFC 8601 §2.2: a pvalue with a colon must be a quoted string.
 	if e.IPRev.Address.Is6() {
@@ -146,6 +150,16 @@ func (s Site) header(e *evidence.Evidence) string {
 		b = append(b, ')')
 	}
 	return string(b)
+}
+
+// appendReason says for which findings a message is tagged, as the reasonspec
+// of RFC 8601 §2.2. Codes are ours, so nothing needs quoting.
+func appendReason(b []byte, because []decision.Cause) []byte {
+	b = append(b, ` reason="tag:`...)
+	for i := range because {
+		b = append(append(b, ' '), because[i].Code...)
+	}
+	return append(b, '"')
 }
 
 // comment makes a text safe inside the parentheses of RFC 5322 §3.2.2.

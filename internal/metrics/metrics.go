@@ -1,0 +1,101 @@
+// Package metrics counts cases and shows the state of the program in the
+// Prometheus exposition format. Labels come from closed sets only: never an
+// address, a name or a server.
+package metrics
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/facts"
+	"github.com/arpagate/arpagate/internal/finding"
+)
+
+// Metrics counts cases; it is a decision.Recorder.
+type Metrics struct {
+	registry *prometheus.Registry
+	cases    map[facts.Door]*[decision.Reject + 1][evidence.PermError + 1]prometheus.Counter
+	exempt   *prometheus.CounterVec
+	findings map[finding.Code]prometheus.Counter
+	seconds  prometheus.Histogram
+}
+
+// New makes the counters, each at zero from the start.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		cases:    make(map[facts.Door]*[decision.Reject + 1][evidence.PermError + 1]prometheus.Counter),
+		findings: make(map[finding.Code]prometheus.Counter),
+	}
+	cases := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "arpagate_cases_total", Help: "Judged connections by door, action and iprev result.",
+	}, []string{"door", "action", "iprev"})
+	for _, door := range []facts.Door{facts.Policy, facts.Milter} {
+		var table [decision.Reject + 1][evidence.PermError + 1]prometheus.Counter
+		for action := range table {
+			for result := range table[action] {
+				table[action][result] = cases.WithLabelValues(string(door), decision.Action(action).String(), evidence.Result(result).String())
+			}
+		}
+		m.cases[door] = &table
+	}
+	findings := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "arpagate_findings_total", Help: "Findings by code.",
+	}, []string{"code"})
+	for _, entry := range finding.Catalogue() {
+		m.findings[entry.Code] = findings.WithLabelValues(string(entry.Code))
+	}
+	m.exempt = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "arpagate_exempt_total", Help: "Connections let through whatever the findings, by reason.",
+	}, []string{"reason"})
+	m.seconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "arpagate_decision_seconds", Help: "Time from question to decision.",
+		Buckets: []float64{1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.25, 0.5, 1, 2, 5},
+	})
+	m.registry.MustRegister(cases, findings, m.exempt, m.seconds,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Record counts one case.
+func (m *Metrics) Record(c *decision.Case) {
+	if table := m.cases[c.Conn.Door]; table != nil {
+		table[c.Decision.Action][c.Evidence.IPRev.Result].Inc()
+	}
+	for i := range c.Findings {
+		m.findings[c.Findings[i].Code].Inc()
+	}
+	if c.Decision.Exempt != decision.NotExempt {
+		m.exempt.WithLabelValues(string(c.Decision.Exempt)).Inc()
+	}
+	m.seconds.Observe(c.Took.Seconds())
+}
+
+// Gauge shows a value that is read at each scrape; labels are fixed pairs.
+func (m *Metrics) Gauge(name, help string, value func() float64, labels map[string]string) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: name, Help: help, ConstLabels: labels,
+	}, value))
+}
+
+// Counter shows a value that only grows and is read at each scrape.
+func (m *Metrics) Counter(name, help string, value func() float64, labels map[string]string) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: name, Help: help, ConstLabels: labels,
+	}, value))
+}
+
+// Gatherer returns the registry, for linting.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// Handler answers a scrape.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+var _ decision.Recorder = (*Metrics)(nil)
