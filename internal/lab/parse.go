@@ -16,7 +16,7 @@ const (
 	// defaultTTL is that of records without one, unless $TTL says otherwise.
 	defaultTTL = 3600
 	// maxRecords bounds what a short text with $GENERATE can make.
-	maxRecords = 200_000
+	maxRecords = 70_000
 	// rootSOA serves worlds that bring no SOA of their own for the root.
 	rootSOA = ". 300 IN SOA ns.example.net. hostmaster.example.net. 1 3600 900 604800 300"
 )

@@ -32,7 +32,7 @@ func TestParseErrors(t *testing.T) {
 		{"a.example.org A 203.0.113.1\na.example.org CNAME b.example.org\n", `lab: line 2: "a.example.org." has a CNAME`},
 		{"a.example.org CNAME b.example.org\na.example.org A 203.0.113.1\n", `lab: line 2: "a.example.org." has a CNAME`},
 		{"a.example.org SOA ( ns. host.\n 1 2 3 4 x )\n", "lab: line 2: "},
-		{strings.Repeat("$GENERATE 0-65535 a$.example.org A 203.0.113.1\n", 4), "more than 200000 records"},
+		{strings.Repeat("$GENERATE 0-65535 a$.example.org A 203.0.113.1\n", 2), "more than 70000 records"},
 		{";= 203.0.113.1 mail.example.org pass", "lab: line 1: want ;= ADDRESS HELO RESULT TITLE"},
 		{";= 203.0.113 mail.example.org pass a host", `lab: line 1: bad address "203.0.113"`},
 		{";= 203.0.113.1 mail.example.org good a host", `unknown iprev result "good"`},
@@ -55,7 +55,6 @@ func TestParseHosts(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(lab.Text())
 	f.Add(smallWorld)
 	f.Add("$ORIGIN example.org.\n@ IN A 203.0.113.1\n ( AAAA\n 2001:db8::1 )\n$GENERATE 1-3 a$ A 203.0.113.$\n")
 	f.Add("!delay 1s \\000.example.org TYPE65280\nptr ::ffff:203.0.113.1 .\n")
