@@ -1,0 +1,61 @@
+# make run    build, and start the gate with its defaults and the lab world
+# make test   install what the tests need, then check, then run every test
+# make check  vet, staticcheck, gofumpt and the conventions of this project
+# make fuzz   run every fuzz target for FUZZTIME
+# make bench  measure, beside the yardsticks of each measurement
+# make docs   write the generated pages anew
+# make build  the program, in bin/arpagate
+# make clean  remove what was built
+
+FUZZTIME ?= 20s
+BENCHTIME ?= 1s
+
+TOOL = go tool -modfile=tools.mod
+
+# Some tests make network namespaces, which takes root. For root a skipped test
+# is a failure; for others the skips are printed by go test -v.
+ifeq ($(shell id -u),0)
+export ARPAGATE_NEED_ALL = 1
+endif
+
+.PHONY: help run build test setup check fuzz bench docs clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+run: build
+	exec ./bin/arpagate serve --lab
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/arpagate ./cmd/arpagate
+
+test: setup check
+	@test "$$(id -u)" = 0 || echo 'make test: not root: tests that make network namespaces are skipped (sudo make test runs them)'
+	go test -race -shuffle=on -timeout 15m ./...
+
+setup:
+	@test/setup
+
+check:
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	@bad=$$($(TOOL) gofumpt -l .); test -z "$$bad" || { echo "gofumpt would change:"; echo "$$bad"; exit 1; }
+	@out=$$(go test -v .) || { echo "$$out" | grep -vE 'no test for|^=== |^--- PASS'; exit 1; }; \
+		echo "$$out" | sed -n 's/.*\(hostile inputs .*\)/\1/p'
+
+fuzz:
+	@grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed 's|/[^/]*:func | |' | \
+	while read -r dir name; do \
+		echo "$$dir $$name"; \
+		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
+	done
+
+bench:
+	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) -timeout 30m \
+		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n1 dirname | sort -u)
+
+docs: build
+	./bin/arpagate docs --out docs/generated
+
+clean:
+	rm -rf bin
