@@ -1,0 +1,108 @@
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/evidence"
+)
+
+// canaryTime bounds the time for which a canary is awaited.
+const canaryTime = 2 * time.Second
+
+// watch asks the canaries and works the breaker, until Close.
+func (r *Resolver) watch() {
+	ticker := time.NewTicker(min(r.cfg.Breaker.Window/buckets, r.cfg.CanaryEvery, time.Second))
+	defer ticker.Stop()
+	var asked time.Time
+	for {
+		due := time.Since(asked) >= r.cfg.CanaryEvery || asked.IsZero()
+		why, suspicious := r.suspicious()
+		if open := r.breaker.isOpen(); len(r.cfg.Canaries) > 0 && (due || suspicious || open) {
+			asked = time.Now()
+			r.work(r.askCanaries(), suspicious, why)
+		} else {
+			r.work(open && r.breaker.recovered(), suspicious, why)
+		}
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// work opens the breaker if our own DNS is sick, and closes it when it is
+// well.
+func (r *Resolver) work(well, suspicious bool, why string) {
+	switch open := r.breaker.isOpen(); {
+	case open && well:
+		r.breaker.reset()
+		r.forgetFailures()
+	case !open && suspicious && !well && r.ctx.Err() == nil:
+		r.breaker.trip(why, len(r.cfg.Canaries)*len(r.servers))
+	}
+}
+
+// suspicious reports whether there is so much trouble that it may be ours.
+func (r *Resolver) suspicious() (string, bool) {
+	silent := 0
+	for _, s := range r.servers {
+		down, n := s.quiet()
+		if !down {
+			silent = 0
+			break
+		}
+		silent += n
+	}
+	if silent >= r.cfg.Breaker.Outcomes {
+		return fmt.Sprintf("no DNS server answers, %d queries in a row", silent), true
+	}
+	return r.breaker.troubled(r.cfg.Now())
+}
+
+// askCanaries asks every server for every canary, judges the servers by the
+// answers, and reports whether one of them is well.
+func (r *Resolver) askCanaries() bool {
+	ctx, cancel := context.WithTimeout(r.ctx, canaryTime)
+	defer cancel()
+	rounds := make([]*pending, len(r.servers))
+	for i, s := range r.servers {
+		rounds[i] = r.askPinned(ctx, s)
+	}
+	well := false
+	for i, s := range r.servers {
+		lie, sound := "", true
+		for j, a := range rounds[i].Wait() {
+			if !a.State.Complete() {
+				sound = false
+			} else if a.State == evidence.Found == r.cfg.Canaries[j].Absent {
+				lie = fmt.Sprintf("canary %s %s is %s", a.Name, a.Type, a.State)
+			}
+		}
+		// Silence neither convicts nor acquits.
+		if lie != "" || sound {
+			s.judge(lie)
+		}
+		well = well || sound && lie == ""
+	}
+	return well
+}
+
+// askPinned asks one server for all canaries, past memory and breaker.
+func (r *Resolver) askPinned(ctx context.Context, s *server) *pending {
+	p := &pending{r: r, ctx: ctx, began: time.Now(), answers: make([]evidence.Answer, len(r.cfg.Canaries))}
+	start := time.Now()
+	for i, c := range r.cfg.Canaries {
+		p.questions = append(p.questions, c.Question)
+		p.expect()
+		t := &task{
+			r: r, question: c.Question, name: c.Question.Name, pin: s,
+			start: start, deadline: start.Add(canaryTime), waiters: []waiter{{p, i}},
+		}
+		t.begin(start)
+	}
+	p.asked()
+	return p
+}
