@@ -41,13 +41,13 @@ check:
 	$(TOOL) staticcheck ./...
 	@bad=$$($(TOOL) gofumpt -l .); test -z "$$bad" || { echo "gofumpt would change:"; echo "$$bad"; exit 1; }
 	@out=$$(go test -v .) || { echo "$$out" | grep -vE 'no test for|^=== |^--- PASS'; exit 1; }; \
-		echo "$$out" | sed -n 's/.*\(hostile inputs .*\)/\1/p'
+		echo "$$out" | sed -nE 's/^ +[a-z_]+\.go:[0-9]+: (hostile inputs .*|.* better at most .*)/\1/p'
 
 fuzz:
 	@grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed 's|/[^/]*:func | |' | \
 	while read -r dir name; do \
 		echo "$$dir $$name"; \
-		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
+		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$dir" </dev/null || exit 1; \
 	done
 
 bench:

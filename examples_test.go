@@ -23,7 +23,7 @@ var reversed = prefixes(`10.0.0.0/8 127.0.0.0/8 192.0.2.0/24 198.51.100.0/24 203
 // tolerated lists other addresses and names, each with its reason. The key is
 // the address or name, or a path for all that the file holds.
 var tolerated = map[string]string{
-	"examples_test.go":         "is about them",
+	"examples_test.go":                   "is about them",
 	"internal/config/check.go":           "warns of resolvers that many share",
 	"internal/evidence/evidence_test.go": "judges an address of every block and at its edges; nothing is sent there",
 	"a.root-servers.net":                 "the canary that an operator may choose: it exists as long as the DNS does",
