@@ -1,0 +1,276 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/untrusted"
+)
+
+// ErrNotFound is wrapped by the error of Case for a reference that no stored
+// case has: never given, older than the retention, or not kept.
+var ErrNotFound = errors.New("store: no such case")
+
+// Record notes a case: at once in the memory of addresses, soon on disk. It
+// never waits; where the queue is full the case is counted and dropped. The
+// case must not be changed afterwards.
+//
+// On disk go the cases with a finding or with an action above accept, done or
+// only wished for, and of the others at most one per address and hour.
+func (s *Store) Record(c *decision.Case) {
+	j := job{}
+	clean := len(c.Findings) == 0 && c.Decision.Action == decision.Accept && c.Decision.Would == decision.Accept
+	if !clean {
+		j.c = c
+	}
+	if c.Conn.Client.IsValid() {
+		j.key = keyOf(c.Conn.Client)
+		s.observe(c, clean, &j)
+	} else if clean {
+		j.c = c
+	}
+	if j.c == nil && !j.seen {
+		return
+	}
+	if j.c != nil {
+		j.c = thin(c)
+	}
+	if s.closed.Load() {
+		s.dropped.Add(1)
+		return
+	}
+	select {
+	case s.queue <- j:
+	default:
+		s.dropped.Add(1)
+	}
+}
+
+// observe brings the memory of the client up to date, and adds to the job what
+// has to be written.
+func (s *Store) observe(c *decision.Case, clean bool, j *job) {
+	result := c.Evidence.IPRev.Result
+	// What a sick resolver says is no observation, nor is an address that is
+	// not the client's.
+	if w := c.Evidence.Weather; result != evidence.Pass && (w.Degraded || w.Masked) {
+		result = evidence.Unjudged
+	}
+	now := seconds(s.opts.Now())
+	s.memory.change(j.key, func(t *trace) bool {
+		j.seen = t.observe(result, now)
+		if clean && (t.clean == 0 || now < t.clean || now-t.clean >= uint32(cleanEvery/time.Second)) {
+			t.clean = now
+			j.c = c
+		}
+		return j.seen || j.c != nil
+	})
+}
+
+// row is a case as the table holds it.
+type row struct {
+	ref                                      string
+	at                                       int64
+	client                                   []byte
+	action, iprev, confirmed, codes, details string
+}
+
+// encode makes the row; without keepMail what names a person is gone before
+// anything is encoded.
+func encode(c *decision.Case, keepMail bool) (row, error) {
+	if !keepMail {
+		bare := *c
+		bare.Conn.Sender, bare.Conn.Recipient, bare.Conn.AuthUser = untrusted.Text{}, untrusted.Text{}, untrusted.Text{}
+		c = &bare
+	}
+	detail, err := json.Marshal(c)
+	if err != nil {
+		return row{}, fmt.Errorf("store: case %q: %w", c.Ref, err)
+	}
+	codes := make([]string, len(c.Findings))
+	for i, f := range c.Findings {
+		codes[i] = string(f.Code)
+	}
+	return row{
+		ref:       canonicalRef(c.Ref),
+		at:        micros(c.At),
+		client:    blob(c.Conn.Client),
+		action:    c.Decision.Action.String(),
+		iprev:     c.Evidence.IPRev.Result.String(),
+		confirmed: c.Evidence.IPRev.Confirmed.String(),
+		codes:     strings.Join(codes, " "),
+		details:   string(detail),
+	}, nil
+}
+
+// blob returns the one canonical form of an address: 16 octets, none for no
+// address.
+func blob(addr netip.Addr) []byte {
+	if !addr.IsValid() {
+		return []byte{}
+	}
+	k := keyOf(addr)
+	return k[:]
+}
+
+// canonicalRef folds what people write for Crockford's base32: lower case, the
+// letter O for 0, I and L for 1, hyphens between groups.
+func canonicalRef(ref string) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case 'O', 'o':
+			return '0'
+		case 'I', 'i', 'L', 'l':
+			return '1'
+		case '-', ' ':
+			return -1
+		}
+		if r >= 'a' && r <= 'z' {
+			r -= 'a' - 'A'
+		}
+		return r
+	}, ref)
+}
+
+// Case returns the case with a reference, in any spelling of Crockford's
+// base32. Without Options.KeepMail it has no sender, recipient and login.
+func (s *Store) Case(ctx context.Context, ref string) (*decision.Case, error) {
+	var detail string
+	err := s.read.QueryRowContext(ctx, `SELECT detail FROM cases WHERE ref = $1`, canonicalRef(ref)).Scan(&detail)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, printable(ref, 40))
+	}
+	if err != nil {
+		return nil, s.explain("read a case", err)
+	}
+	return decode(detail)
+}
+
+// Cases returns the cases of an address, the newest first, at most limit.
+func (s *Store) Cases(ctx context.Context, addr netip.Addr, limit int) ([]*decision.Case, error) {
+	rows, err := s.read.QueryContext(ctx,
+		`SELECT detail FROM cases WHERE client = $1 ORDER BY at DESC, ref LIMIT $2`, blob(addr), max(0, limit))
+	if err != nil {
+		return nil, s.explain("read cases", err)
+	}
+	defer rows.Close()
+	var out []*decision.Case
+	for rows.Next() {
+		var detail string
+		if err := rows.Scan(&detail); err != nil {
+			return nil, s.explain("read cases", err)
+		}
+		c, err := decode(detail)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, s.explain("read cases", rows.Err())
+}
+
+func decode(detail string) (*decision.Case, error) {
+	c := new(decision.Case)
+	if err := json.Unmarshal([]byte(detail), c); err != nil {
+		return nil, fmt.Errorf("store: stored case: %w", err)
+	}
+	return c, nil
+}
+
+// Sighting is what the disk remembers of an address.
+type Sighting struct {
+	// First and Last are the times at which it was first and last seen, Last
+	// to within an hour; zero where it is unknown.
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
+	// Cases is the number of stored cases.
+	Cases int64 `json:"cases"`
+}
+
+// Seen returns what the disk remembers of an address.
+func (s *Store) Seen(ctx context.Context, addr netip.Addr) (Sighting, error) {
+	var first, last, cases int64
+	err := s.read.QueryRowContext(ctx,
+		`SELECT coalesce(min(first_seen), 0), coalesce(min(last_seen), 0), (SELECT count(*) FROM cases WHERE client = $1)
+		 FROM addresses WHERE client = $1`, blob(addr)).Scan(&first, &last, &cases)
+	if err != nil {
+		return Sighting{}, s.explain("look an address up", err)
+	}
+	return Sighting{First: fromMicros(first), Last: fromMicros(last), Cases: cases}, nil
+}
+
+// maxAddrs is the number of addresses of one answer that a stored case keeps:
+// a hostile zone can make each of twenty answers several thousand long.
+const maxAddrs = 32
+
+// thin returns the case with its long address lists cut, c itself where there
+// are none.
+func thin(c *decision.Case) *decision.Case {
+	e := &c.Evidence
+	long := tooLong(e.Helo.Answers)
+	for _, n := range e.IPRev.Names {
+		long = long || len(n.Addresses) > maxAddrs || tooLong(n.Forward)
+	}
+	for _, f := range c.Findings {
+		long = long || len(f.Args.Others) > maxAddrs
+	}
+	if !long {
+		return c
+	}
+	t := *c
+	client := c.Conn.Client
+	t.Evidence.Helo.Answers = thinAnswers(e.Helo.Answers, client)
+	t.Evidence.IPRev.Names = slices.Clone(e.IPRev.Names)
+	for i := range t.Evidence.IPRev.Names {
+		n := &t.Evidence.IPRev.Names[i]
+		n.Addresses = thinAddrs(n.Addresses, client)
+		n.Forward = thinAnswers(n.Forward, client)
+	}
+	t.Findings = slices.Clone(c.Findings)
+	for i := range t.Findings {
+		t.Findings[i].Args.Others = thinAddrs(t.Findings[i].Args.Others, client)
+	}
+	return &t
+}
+
+func tooLong(answers []evidence.Answer) bool {
+	for i := range answers {
+		if len(answers[i].Addrs) > maxAddrs || (answers[i].Stale != nil && len(answers[i].Stale.Addrs) > maxAddrs) {
+			return true
+		}
+	}
+	return false
+}
+
+func thinAnswers(answers []evidence.Answer, client netip.Addr) []evidence.Answer {
+	answers = slices.Clone(answers)
+	for i := range answers {
+		answers[i].Addrs = thinAddrs(answers[i].Addrs, client)
+		if answers[i].Stale != nil {
+			stale := *answers[i].Stale
+			stale.Addrs = thinAddrs(stale.Addrs, client)
+			answers[i].Stale = &stale
+		}
+	}
+	return answers
+}
+
+// thinAddrs returns the first addresses, and the client's if it is among all.
+func thinAddrs(addrs []netip.Addr, client netip.Addr) []netip.Addr {
+	if len(addrs) <= maxAddrs {
+		return addrs
+	}
+	short := slices.Clone(addrs[:maxAddrs])
+	if slices.Contains(addrs[maxAddrs:], client) {
+		short[maxAddrs-1] = client
+	}
+	return short
+}
