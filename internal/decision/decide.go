@@ -49,6 +49,10 @@ func (r *Rules) earn(d *Decision, f *finding.Finding, e *evidence.Evidence) {
 	if rule == nil || rule.Action == Accept && rule.Points == 0 {
 		return
 	}
+	if f.Code == finding.DNSTrouble && e.Weather.Degraded && r.FailOpen {
+		d.Notes = append(d.Notes, "dns degraded, open: "+e.Weather.Why)
+		return
+	}
 	cause := Cause{Code: f.Code, Action: rule.Action, Points: rule.Points}
 	if cause.Action == Reject && rule.Patient {
 		if note := r.Patience.wait(e); note != "" {

@@ -36,6 +36,9 @@ type Rules struct {
 	DeferAt  int      `json:"defer_at"`
 	RejectAt int      `json:"reject_at"`
 	Patience Patience `json:"patience"`
+	// FailOpen accepts what the DNS could not tell while our own DNS is sick;
+	// without it the sender is asked to come back.
+	FailOpen bool `json:"fail_open"`
 }
 
 // Presets returns the names that Preset knows, from mild to severe.

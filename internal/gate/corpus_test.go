@@ -149,7 +149,7 @@ type setting struct {
 func parseSetting(t *testing.T, text string) setting {
 	t.Helper()
 	s := setting{conn: facts.Conn{Door: facts.Policy, Stage: facts.Rcpt, HeloKnown: true}}
-	preset := "careful"
+	preset, failOpen := "careful", false
 	s.memory.NegativeKind = evidence.PermError
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		key, value, _ := strings.Cut(line, "=")
@@ -165,6 +165,8 @@ func parseSetting(t *testing.T, text string) setting {
 			s.conn.AuthUser = untrusted.New(value)
 		case "preset":
 			preset = value
+		case "open":
+			failOpen = value == "yes"
 		case "own":
 			s.own = []netip.Prefix{netip.MustParsePrefix(value)}
 		case "degraded":
@@ -200,6 +202,7 @@ func parseSetting(t *testing.T, text string) setting {
 		t.Fatal(err)
 	}
 	s.rules = rules
+	s.rules.FailOpen = failOpen
 	return s
 }
 

@@ -21,7 +21,7 @@ type Which string
 // The choices.
 const (
 	All     Which = "all"
-	Notable Which = "notable" // those with a finding, or not simply accepted
+	Refused Which = "refused" // deferred or rejected, or would be
 	None    Which = "none"
 )
 
@@ -38,7 +38,7 @@ func New(handler slog.Handler, which Which) *Journal {
 
 // Record writes the line of one case, see Attrs.
 func (j *Journal) Record(c *decision.Case) {
-	if j.which == None || j.which == Notable && c.Decision.Would == decision.Accept && len(c.Findings) == 0 {
+	if j.which == None || j.which == Refused && c.Decision.Would < decision.Defer {
 		return
 	}
 	record := slog.NewRecord(c.At, slog.LevelInfo, "case", 0)
