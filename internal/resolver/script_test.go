@@ -233,3 +233,18 @@ func wantTrouble(t testing.TB, a evidence.Answer, state evidence.State) {
 		t.Fatalf("remembered for %s, want 1 s to 300 s (RFC 9520 §3.2)", a.TTL)
 	}
 }
+
+// craft makes an answer by hand: the question as it came, the counts of the
+// three other sections, and their octets.
+func (c *call) craft(counts [3]uint16, body ...byte) []byte {
+	end := 12
+	for c.query[end] != 0 {
+		end += int(c.query[end]) + 1
+	}
+	b := append([]byte(nil), c.query[:end+5]...)
+	b[2], b[3] = 0x81, 0x80
+	for i, n := range counts {
+		binary.BigEndian.PutUint16(b[6+2*i:], n)
+	}
+	return append(b, body...)
+}
