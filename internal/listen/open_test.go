@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/arpagate/arpagate/internal/listen"
+	"github.com/arpagate/arpagate/internal/testneed"
 )
 
 // shortDir returns a directory with a path short enough for UNIX sockets.
@@ -140,9 +141,7 @@ func TestOpenUnix(t *testing.T) {
 // P112: the stale socket of another user, in a directory whose sticky bit
 // forbids to remove it.
 func TestOpenUnixWrongOwner(t *testing.T) {
-	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		t.Skip("P112 needs root on Linux, to act as another user of the file system")
-	}
+	testneed.Root(t)
 	dir := shortDir(t)
 	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
 		t.Fatal(err)

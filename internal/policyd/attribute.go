@@ -68,10 +68,24 @@ var attributes = []attribute{
 	{"tls_sni", "3.12", ignored},
 }
 
-var fieldOf = func() map[string]field {
-	m := make(map[string]field, len(attributes))
+// kept holds the attributes that are kept by the length of their names: few
+// share one, and a request has some thirty names to look up.
+var kept = func() (byLength [maxName + 1][]attribute) {
 	for _, a := range attributes {
-		m[a.name] = a.keep
+		if a.keep != ignored {
+			byLength[len(a.name)] = append(byLength[len(a.name)], a)
+		}
 	}
-	return m
+	return byLength
 }()
+
+// lookup returns ignored for a name that is not kept. The case of letters
+// matters; name has at most maxName octets.
+func lookup(name []byte) field {
+	for _, a := range kept[len(name)] {
+		if a.name == string(name) {
+			return a.keep
+		}
+	}
+	return ignored
+}

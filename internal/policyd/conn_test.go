@@ -304,6 +304,19 @@ func TestWrites(t *testing.T) {
 	}
 }
 
+// A request costs one string for all its texts, whatever the answer.
+func TestAllocations(t *testing.T) {
+	const requests = 1000
+	h := answering(rejecting("No PTR record"))
+	got := testing.AllocsPerRun(5, func() {
+		h.Serve(t.Context(), &repeat{request: postfixRequest, left: requests})
+	})
+	// The connection itself has some, once.
+	if got > requests+100 {
+		t.Errorf("%v allocations for %d requests", got, requests)
+	}
+}
+
 // script is a connection that sends its pieces and then closes.
 type script struct {
 	pieces []string

@@ -119,7 +119,7 @@ func (r *request) beginValue(rest []byte) {
 		r.name = append(r.name, rest...)
 		name = r.name
 	}
-	r.at, r.begin, r.inValue = fieldOf[string(name)], len(r.text), true
+	r.at, r.begin, r.inValue = lookup(name), len(r.text), true
 	r.name = r.name[:0]
 }
 
