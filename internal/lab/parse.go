@@ -147,7 +147,9 @@ func faultKey(args []string) (key, error) {
 // exists notes the name and all names above it.
 func (w *World) exists(name dnsname.Name) {
 	for _, n := range ancestors(name) {
-		w.names[n] = w.names[n] // keeps an owner what it is
+		if _, ok := w.names[n]; !ok {
+			w.names[n] = false
+		}
 	}
 }
 
