@@ -14,6 +14,9 @@ import (
 // check tells what is wrong between settings that are right each for itself: a
 // section in which something is wrong already would only give echoes of it.
 func (r *reader) check(c *Config) {
+	if r.sound("site") {
+		distinct(r, "site.own_networks", c.Site.OwnNetworks)
+	}
 	if r.sound("listen") {
 		r.checkDoors(c)
 	}
@@ -26,6 +29,19 @@ func (r *reader) check(c *Config) {
 	}
 	if c.Site.URL != "" && len(c.Listen.HTTP) == 0 {
 		r.warn("site.url", "replies carry links, but listen.http is closed: nobody answers at them")
+	}
+}
+
+// distinct tells which values of a list stand in it twice.
+func distinct[T interface {
+	comparable
+	String() string
+}](r *reader, path string, values []T,
+) {
+	for i, v := range values {
+		if slices.Contains(values[:i], v) {
+			r.problem(element(path, i), quote(v.String())+" is listed twice")
+		}
 	}
 }
 
@@ -55,8 +71,8 @@ func (r *reader) checkDoors(c *Config) {
 	seen := map[listen.Address]string{}
 	for _, d := range doors(&c.Listen) {
 		text := d.address.String()
-		if strings.HasPrefix(text, "tcp:") && strings.HasSuffix(text, ":0") {
-			continue // a port of the kernel's choice
+		if strings.HasPrefix(text, "tcp:") && strings.HasSuffix(text, ":0") || strings.HasPrefix(text, "systemd:") {
+			continue // a port of the kernel's choice; a name under which systemd passes several sockets
 		}
 		if other, taken := seen[d.address]; taken {
 			r.problem(d.path, fmt.Sprintf("%s is taken by %s", quote(text), other))
@@ -90,6 +106,7 @@ func (r *reader) checkDNS(c *Config) {
 	if len(c.DNS.Servers) > maxServers {
 		r.problem("dns.servers", fmt.Sprintf("lists %d servers; %d are the most", len(c.DNS.Servers), maxServers))
 	}
+	distinct(r, "dns.servers", c.DNS.Servers)
 	for i, server := range c.DNS.Servers {
 		path := element("dns.servers", i)
 		for _, d := range doors(&c.Listen) {
@@ -115,7 +132,8 @@ func (r *reader) checkThresholds(p *Policy) {
 	for i, step := range steps {
 		for _, milder := range steps[:i] {
 			if step.at > 0 && milder.at > step.at {
-				r.problem(step.path, fmt.Sprintf("%d is below %s, %d: the severer step must not come first", step.at, milder.path, milder.at))
+				r.problem(step.path, fmt.Sprintf("%d is below %s, which is %d: the severer step must not come first", step.at, milder.path, milder.at))
+				break
 			}
 		}
 	}

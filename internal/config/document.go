@@ -61,7 +61,7 @@ func checkEncoding(file string, data []byte) *Problem {
 }
 
 func syntaxProblem(file string, err error) *Problem {
-	p := &Problem{File: file, Text: "not TOML: " + strings.TrimPrefix(err.Error(), "toml: ")}
+	p := &Problem{File: file, Text: "not TOML: " + ascii(strings.TrimPrefix(err.Error(), "toml: "))}
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		p.Line, p.Column = decode.Position()

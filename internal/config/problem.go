@@ -80,6 +80,26 @@ func quote(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
+// maxText bounds the words of the decoder, which repeats keys as they are.
+const maxText = 200
+
+// ascii escapes what is not printable ASCII, and cuts the text.
+func ascii(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() > maxText {
+			b.WriteString("...")
+			break
+		}
+		if r >= ' ' && r <= '~' {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+	}
+	return b.String()
+}
+
 // alternatives joins the words as `"a", "b" or "c"`.
 func alternatives(words []string) string {
 	var b strings.Builder

@@ -76,7 +76,7 @@ func scalar[T any](name string, field *T, form, doc string, parse func(any) (T, 
 
 // list makes a setting of several values, each written as a string. A single
 // string stands for a list of one.
-func list[T comparable](name string, field *[]T, form, doc string, parse func(string) (T, error), write func(T) string) setting {
+func list[T any](name string, field *[]T, form, doc string, parse func(string) (T, error), write func(T) string) setting {
 	read := func(r *reader, path string, v any) {
 		items, ok := v.([]any)
 		if !ok {
@@ -89,11 +89,8 @@ func list[T comparable](name string, field *[]T, form, doc string, parse func(st
 				at = element(path, i)
 			}
 			value, err := ofText(parse)(item)
-			switch {
-			case err != nil:
+			if err != nil {
 				r.problem(at, err.Error())
-			case slices.Contains(values, value):
-				r.problem(at, quote(write(value))+" is listed twice")
 			}
 			values = append(values, value)
 		}

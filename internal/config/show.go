@@ -10,7 +10,9 @@ import (
 // secret, so there is nothing to hide.
 func (c *Config) Show() string {
 	standard := Default()
+	usualPreset := standard.Policy.Preset
 	standard.Policy = presetPolicy(c.Policy.Preset)
+	standard.Policy.Preset = usualPreset
 	usual := sections(standard)
 	var b strings.Builder
 	for i, s := range sections(c.clone()) {
