@@ -19,14 +19,21 @@ type row struct {
 	check func(*testing.T, evidence.Answer, *script, resolver.Stats)
 }
 
-// run runs the rows side by side, for some have to wait for a deadline.
+// run asks for all rows at the same time, for some have to wait for a
+// deadline, and then looks at each answer.
 func run(t *testing.T, rows []row) {
-	for _, tt := range rows {
+	t.Helper()
+	servers := make([]*script, len(rows))
+	resolvers := make([]*resolver.Resolver, len(rows))
+	waiting := make([]evidence.Pending, len(rows))
+	for i, tt := range rows {
+		servers[i] = serve(t, tt.do)
+		resolvers[i] = open(t, nil, servers[i])
+		waiting[i] = resolvers[i].Ask(t.Context(), ptr)
+	}
+	for i, tt := range rows {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, tt.do)
-			r := open(t, nil, s)
-			a := ask(t, r, ptr)
+			s, r, a := servers[i], resolvers[i], waiting[i].Wait()[0]
 			switch tt.want {
 			case evidence.Found:
 				wantGood(t, a)
@@ -47,7 +54,7 @@ func run(t *testing.T, rows []row) {
 	}
 }
 
-// once checks that the server was asked no more often than needed.
+// queries checks how many queries the server has seen.
 func queries(n int64) func(*testing.T, evidence.Answer, *script, resolver.Stats) {
 	return func(t *testing.T, _ evidence.Answer, s *script, _ resolver.Stats) {
 		if got := s.calls.Load(); got != n {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -263,12 +262,14 @@ func (r *Resolver) Health() Health {
 	return h
 }
 
+const noAnswer = "no answer in time"
+
 // cause words an error of the network without addresses and file names.
 func cause(err error) string {
 	var errno syscall.Errno
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return "no answer in time"
+	case errors.Is(err, context.DeadlineExceeded):
+		return noAnswer
 	case errors.As(err, &errno):
 		return errno.Error()
 	}

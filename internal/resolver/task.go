@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -83,7 +85,7 @@ func (t *task) step(now time.Time) {
 			return
 		}
 		if err := t.send(s, now); err != nil {
-			t.bad(s, evidence.Answer{State: evidence.Failed, Rcode: -1, Reason: untrusted.New(cause(err))})
+			t.bad(s, unreachable(err))
 			continue
 		}
 		t.sleep(now.Add(t.patience(s)))
@@ -187,8 +189,17 @@ func (t *task) failed(q *query, err error) {
 		return
 	}
 	t.open--
-	t.bad(q.server, evidence.Answer{State: evidence.Failed, Rcode: -1, Reason: untrusted.New(cause(err))})
+	t.bad(q.server, unreachable(err))
 	t.hurry()
+}
+
+// unreachable is the outcome of an exchange that ended without an answer.
+func unreachable(err error) evidence.Answer {
+	a := evidence.Answer{State: evidence.Failed, Rcode: -1, Reason: untrusted.New(cause(err))}
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.State = evidence.Timeout
+	}
+	return a
 }
 
 // distrust moves a query to TCP, whose answers can't be guessed: somebody has
@@ -232,7 +243,7 @@ func (t *task) hurry() {
 func (t *task) giveUp() {
 	a := t.trouble
 	if a.State == evidence.NotAsked {
-		a = evidence.Answer{State: evidence.Timeout, Rcode: -1, Reason: untrusted.New("no answer in time")}
+		a = evidence.Answer{State: evidence.Timeout, Rcode: -1, Reason: untrusted.New(noAnswer)}
 		for _, s := range t.r.servers {
 			if t.tries[s.index].tries > 0 {
 				a.Server = s.addr
