@@ -53,9 +53,6 @@ func Default() *World {
 	return w
 }
 
-// Text returns the zone text of Default, in the format that Parse describes.
-func Text() string { return worldZone }
-
 // Log returns the questions asked so far, in their order, whether in memory or
 // over a Server; of a very long history only the latest.
 func (w *World) Log() []evidence.Question {
