@@ -21,7 +21,7 @@ type macros struct {
 
 // macros reads the macros that come ahead of a command, or with a later one.
 func (s *session) macros(body []byte) {
-	if len(body) == 0 {
+	if len(body) == 0 || !knownCommand(body[0]) {
 		return
 	}
 	command := body[0]
