@@ -1,7 +1,10 @@
 package netlab
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -12,9 +15,10 @@ const Resolver = "127.0.0.1:53"
 // DNS says what the world's name servers hold.
 type DNS struct {
 	Zones *Zones
-	// Dead names are delegated to a port where nobody listens: SERVFAIL, soon.
+	// Dead names are delegated to a port that unbound can't send to: SERVFAIL,
+	// at once.
 	Dead []string
-	// Silent names are delegated to a port that drops everything: a timeout.
+	// Silent names are delegated to a port where packets vanish: a timeout.
 	Silent []string
 }
 
@@ -65,12 +69,17 @@ stub-zone:
     stub-addr: 127.0.0.1@5300
 `
 
-// dropSilent makes port 5302 a place from which nothing comes back.
-const dropSilent = `table inet silent {
+// deadAndSilent tells the sender that port 5301 can't be reached, as a missing
+// route does (what is dropped on the way out is an error of sendto), and lets
+// what goes to port 5302 vanish on the way in, where nobody is told.
+const deadAndSilent = `table inet delegations {
     chain out {
         type filter hook output priority 0;
-        udp dport 5302 drop
-        tcp dport 5302 drop
+        meta l4proto { tcp, udp } th dport 5301 drop
+    }
+    chain in {
+        type filter hook input priority 0;
+        meta l4proto { tcp, udp } th dport 5302 drop
     }
 }
 `
@@ -78,7 +87,7 @@ const dropSilent = `table inet silent {
 // StartDNS runs nsd with the zones, and unbound in front of it.
 func (w *World) StartDNS(t testing.TB, d DNS) {
 	t.Helper()
-	w.Server.NFT(t, dropSilent)
+	w.Server.NFT(t, deadAndSilent)
 	dir := w.Path("dns")
 	conf := fmt.Sprintf(nsdConf, dir)
 	for i, origin := range d.Zones.origins {
@@ -87,11 +96,27 @@ func (w *World) StartDNS(t testing.TB, d DNS) {
 		conf += fmt.Sprintf("zone:\n    name: %q\n    zonefile: %q\n", origin, file)
 	}
 	nsd := w.Start(t, "nsd", "nsd", "-d", "-c", w.write(t, conf, "dns", "nsd.conf"))
-	w.waitListening(t, nsd, "tcp", "127.0.0.1:5300")
+	w.waitAnswering(t, nsd, "127.0.0.1:5300")
 
 	conf = fmt.Sprintf(unboundConf, dir) + stubs(d.Dead, 5301) + stubs(d.Silent, 5302)
 	unbound := w.Start(t, "unbound", "unbound", "-d", "-c", w.write(t, conf, "dns", "unbound.conf"))
-	w.waitListening(t, unbound, "tcp", Resolver)
+	w.waitAnswering(t, unbound, Resolver)
+}
+
+// waitAnswering returns when a name server knows the world. That it listens
+// does not say so: nsd listens first and reads its zones then.
+func (w *World) waitAnswering(t testing.TB, p *Process, server string) {
+	t.Helper()
+	resolver := net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return w.Server.Dial(ctx, netip.Addr{}, network, server)
+		},
+	}
+	w.await(t, p, "answers at "+server, func() bool {
+		addrs, err := resolver.LookupHost(t.Context(), "ns.example.org.")
+		return err == nil && len(addrs) == 1 && addrs[0] == Server4.String()
+	})
 }
 
 // stubs sends names to a port of loopback.
@@ -103,13 +128,12 @@ func stubs(names []string, port int) string {
 	return b.String()
 }
 
-// CutDNS drops every datagram and segment between unbound and those who ask
-// it, until MendDNS.
+// CutDNS lets every datagram and segment to unbound vanish, until MendDNS.
 func (w *World) CutDNS(t testing.TB) {
 	t.Helper()
 	w.Server.NFT(t, `table inet cut {
-    chain out {
-        type filter hook output priority 0;
+    chain in {
+        type filter hook input priority 0;
         meta l4proto { tcp, udp } th dport 53 drop
     }
 }

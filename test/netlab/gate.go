@@ -49,6 +49,7 @@ authserv_id = %q
 policy = [%q]
 milter = [%q]
 http = [%q]
+unix_mode = "0666"
 
 [dns]
 servers = [%q]
@@ -128,11 +129,20 @@ func (w *World) StartGate(t testing.TB, c GateConfig) *Gate {
 }
 
 // CLI runs another command of the gate's binary with the gate's configuration,
-// in its namespace, and returns the output.
+// in its namespace, and returns the output; a failure fails the test.
 func (g *Gate) CLI(t testing.TB, args ...string) string {
 	t.Helper()
-	args = append(args, "--config", g.config)
-	return g.w.Server.Run(t, g.binary, args...)
+	return run(t, g.command(args))
+}
+
+// TryCLI is CLI for a command that may fail.
+func (g *Gate) TryCLI(args ...string) (output string, ok bool) {
+	out, err := g.command(args).CombinedOutput()
+	return string(out), err == nil
+}
+
+func (g *Gate) command(args []string) *exec.Cmd {
+	return g.w.Server.Command(g.binary, append(args, "--config", g.config)...)
 }
 
 // Get asks one of the gate's pages (/metrics, /healthz, /readyz).

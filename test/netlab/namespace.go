@@ -105,13 +105,6 @@ func (n Namespace) Command(name string, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", n.Name, name}, args...)...)
 }
 
-// Run executes a short command in the namespace and returns its output; a
-// failure fails the test.
-func (n Namespace) Run(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	return run(t, n.Command(name, args...))
-}
-
 // NFT loads rules in the language of nft(8).
 func (n Namespace) NFT(t testing.TB, rules string) {
 	t.Helper()

@@ -107,19 +107,25 @@ func (p *Process) RSS() (int64, error) {
 	return 0, fmt.Errorf("netlab: no VmRSS of %s", p.name)
 }
 
-// waitListening returns when something accepts connections at the target
-// ("tcp", "127.0.0.1:53") in the server namespace.
+// waitListening returns when the process accepts connections at the target
+// ("tcp", "127.0.0.1:10040") in the server namespace.
 func (w *World) waitListening(t testing.TB, p *Process, network, target string) {
 	t.Helper()
-	Eventually(t, 20*time.Second, p.name+" listens at "+target, func() bool {
+	w.await(t, p, "listens at "+target, func() bool {
+		conn, err := w.Server.Dial(t.Context(), netip.Addr{}, network, target)
+		return err == nil && conn.Close() == nil
+	})
+}
+
+// await returns when the condition holds, and fails the test when the process
+// ends first.
+func (w *World) await(t testing.TB, p *Process, what string, holds func() bool) {
+	t.Helper()
+	Eventually(t, 20*time.Second, p.name+" "+what, func() bool {
 		if p.Exited() {
 			t.Fatalf("%s ended:\n%s", p.name, tail(p.Log(), 8<<10))
 		}
-		conn, err := w.Server.Dial(t.Context(), netip.Addr{}, network, target)
-		if err != nil {
-			return false
-		}
-		return conn.Close() == nil
+		return holds()
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,8 +47,8 @@ func TestDNSLoss(t *testing.T) {
 	peak := watchMemory(ctx, gate)
 
 	time.Sleep(3 * time.Second)
-	lose(t, w, l)
-	recoverWithin(t, l)
+	lose(t, w, gate, l)
+	recoverWithin(t, gate, l)
 	stop()
 	wait()
 	report(t, l, <-peak)
@@ -63,19 +64,22 @@ func loss() time.Duration {
 
 // lose takes the DNS away and gives it back. Questions count as asked without
 // DNS only when the rule was in force before, and until it is taken away.
-func lose(t *testing.T, w *netlab.World, l *load) {
+func lose(t *testing.T, w *netlab.World, gate *netlab.Gate, l *load) {
 	w.CutDNS(t)
 	l.set(cut)
 	time.Sleep(lossBudget)
 	l.set(dark)
 	time.Sleep(loss() - lossBudget)
+	if !degraded(t, gate) {
+		t.Errorf("the gate does not show that its DNS is gone after %v", loss())
+	}
 	l.set(mending)
 	w.MendDNS(t)
 }
 
 // recoverWithin looks at the questions that are asked when the time to recover
 // is over, and waits for the first refusal: the state "degraded" must end too.
-func recoverWithin(t *testing.T, l *load) {
+func recoverWithin(t *testing.T, gate *netlab.Gate, l *load) {
 	begun := time.Now()
 	time.Sleep(lossRecovery)
 	l.set(mended)
@@ -84,6 +88,16 @@ func recoverWithin(t *testing.T, l *load) {
 		return l.seen(mending).bad[refused]+l.seen(mended).bad[refused] > 0
 	})
 	t.Logf("clients without PTR refused again %v after the loss, at the latest", time.Since(begun).Round(time.Second))
+	netlab.Eventually(t, lossRefusals, "the gate shows that its DNS is back", func() bool { return !degraded(t, gate) })
+}
+
+// degraded reports whether the gate shows, in its counters and in its health,
+// that its DNS is sick.
+func degraded(t *testing.T, gate *netlab.Gate) bool {
+	t.Helper()
+	_, metrics := gate.Get(t, "/metrics")
+	_, health := gate.Get(t, "/healthz")
+	return strings.Contains(metrics, "arpagate_dns_degraded 1\n") && strings.HasPrefix(health, "degraded")
 }
 
 // watchMemory samples the gate's memory until ctx ends, and returns the peak;

@@ -21,7 +21,7 @@ var (
 	allowed    = netip.MustParseAddr("198.51.100.130")
 )
 
-// Zones that fail: one is delegated to a port where nobody listens, the other
+// Zones that fail: one is delegated to a port that can't be reached, the other
 // to one that swallows every packet.
 const (
 	deadZone   = "dead.example.com."
@@ -194,6 +194,8 @@ func zones() *netlab.Zones {
 	z := netlab.NewZones()
 	z.Add(netlab.Domain+".", "MX", "10 "+netlab.Hostname+".")
 	z.Address(netlab.Hostname+".", netlab.Server4, netlab.Server6)
+	// The gate's canary: without it our own DNS counts as sick.
+	z.Address("a.root-servers.net.", netlab.Server4)
 	for _, h := range hosts {
 		h.records(z, netip.MustParseAddr(h.addr))
 	}

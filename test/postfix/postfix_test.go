@@ -14,8 +14,8 @@
 //	                                   └────── unbound ── nsd ──────┘
 //
 // The oracle is reject_unknown_client_hostname with 550 for what it knows and
-// 450 for what it could not find out. The mortal gate is killed in its
-// scenario, the others serve until the end.
+// 450 for what it could not find out. The mortal gate lives in the scenario
+// that kills it, the others serve until the end.
 package postfix_test
 
 import (
@@ -43,9 +43,9 @@ const oraclePort = 27
 // site is the whole set-up.
 type site struct {
 	*netlab.World
-	postfix                          *netlab.Postfix
-	strict, careful, monitor, mortal *netlab.Gate
-	mortalConfig                     netlab.GateConfig
+	postfix                  *netlab.Postfix
+	strict, careful, monitor *netlab.Gate
+	mortal                   netlab.GateConfig
 }
 
 func TestPostfix(t *testing.T) {
@@ -73,12 +73,11 @@ func newSite(t *testing.T) *site {
 	s.strict = s.StartGate(t, tcpGate("strict", 10000))
 	s.careful = s.StartGate(t, tcpGate("careful", 10020))
 	s.monitor = s.StartGate(t, tcpGate("monitor", 10040))
-	s.mortalConfig = netlab.GateConfig{
+	s.mortal = netlab.GateConfig{
 		Name: "mortal", Preset: "strict",
 		Policy: "unix:" + s.Path("gate-mortal", "policy"), Milter: "unix:" + s.Path("gate-mortal", "milter"),
 		HTTP: "tcp:127.0.0.1:10060",
 	}
-	s.mortal = s.StartGate(t, s.mortalConfig)
 	s.postfix = s.StartPostfix(t, s.services()...)
 	return s
 }
@@ -99,12 +98,12 @@ func (s *site) services() []netlab.Service {
 		{Port: doors[0].strict, Options: []string{policy("inet:127.0.0.1:10000")}},
 		{Port: doors[0].careful, Options: []string{policy("inet:127.0.0.1:10020")}},
 		{Port: doors[0].monitor, Options: []string{policy("inet:127.0.0.1:10040")}},
-		{Port: doors[0].mortal, Options: []string{policy(s.mortalConfig.Policy)}},
+		{Port: doors[0].mortal, Options: []string{policy(s.mortal.Policy)}},
 		{Port: doors[0].submission, Options: []string{policy("inet:127.0.0.1:10000"), auth}},
 		{Port: doors[1].strict, Options: []string{milter("inet:127.0.0.1:10010")}},
 		{Port: doors[1].careful, Options: []string{milter("inet:127.0.0.1:10030")}},
 		{Port: doors[1].monitor, Options: []string{milter("inet:127.0.0.1:10050")}},
-		{Port: doors[1].mortal, Options: []string{milter(s.mortalConfig.Milter)}},
+		{Port: doors[1].mortal, Options: []string{milter(s.mortal.Milter)}},
 		{Port: doors[1].submission, Options: []string{milter("inet:127.0.0.1:10010"), auth}},
 		{Port: oraclePort, Options: []string{
 			"smtpd_recipient_restrictions = reject_unknown_client_hostname, reject_unauth_destination",
