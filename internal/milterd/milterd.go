@@ -105,6 +105,7 @@ func (h *Handler) Serve(ctx context.Context, c net.Conn) {
 			frame: cmp.Or(h.FrameTimeout, DefaultFrameTimeout),
 			buf:   make([]byte, firstBuffer),
 		},
+		out:    make([]byte, 0, 256),
 		client: facts.Conn{Door: facts.Milter},
 	}
 	switch err := s.run(ctx); {
