@@ -115,7 +115,9 @@ func serve(t testing.TB, do func(*call)) *script {
 			continue
 		}
 		s := &script{t: t, addr: addr, udp: udp, tcp: tcp}
-		s.set(do)
+		if do != nil {
+			s.set(do)
+		}
 		s.wg.Go(s.serveUDP)
 		s.wg.Go(s.serveTCP)
 		t.Cleanup(s.close)

@@ -53,7 +53,7 @@ type shard struct {
 	slots []uint64
 }
 
-// New makes a cache of about the given size in octets, table included, at
+// New makes a cache of at most the given size in octets, table included, but at
 // least 300 KiB. Times are kept relative to base, which should be the present.
 func New(size int, base time.Time) *Cache {
 	c := &Cache{seed: maphash.MakeSeed(), base: base}
@@ -61,7 +61,7 @@ func New(size int, base time.Time) *Cache {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.ring = make([]byte, ring)
-		s.slots = make([]uint64, (ring/perSlot+ways-1)/ways*ways)
+		s.slots = make([]uint64, ring/perSlot/ways*ways)
 		s.head = uint64(ring)
 	}
 	return c
