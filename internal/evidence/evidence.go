@@ -15,15 +15,25 @@ import (
 
 // Evidence is everything known about one connection at one moment.
 type Evidence struct {
-	At     time.Time `json:"at"`
-	Source Source    `json:"source"`
-	IPRev  IPRev     `json:"iprev"`
-	Helo   Helo      `json:"helo"`
-	// GenericParts are the parts of the confirmed (or first usable) PTR name
-	// that look assigned from a template; empty means that it does not.
-	Generic Generic `json:"generic,omitzero"`
+	At time.Time `json:"at"`
+	*View
 	Memory  Memory  `json:"memory"`
 	Weather Weather `json:"weather"`
+}
+
+// View is what the address registries and the DNS say of a client and its HELO
+// argument. It is never changed once it is made, so that many cases can share
+// one for as long as its answers may be believed.
+type View struct {
+	Source Source `json:"source"`
+	IPRev  IPRev  `json:"iprev"`
+	Helo   Helo   `json:"helo"`
+	// Generic says which parts of the confirmed (or else the first usable) PTR
+	// name look assigned from a template; empty means that none does.
+	Generic Generic `json:"generic,omitzero"`
+	// Until is the time at which the first of the answers is to be believed no
+	// more; the zero time where nothing was asked.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Source is the class of an address by the special-purpose registries (RFC

@@ -71,7 +71,7 @@ func TestReadHelo(t *testing.T) {
 	}
 }
 
-func gather(t *testing.T, zone, client, helo string, thorough bool) (evidence.Evidence, []evidence.Question) {
+func gather(t *testing.T, zone, client, helo string, thorough bool) (*evidence.View, []evidence.Question) {
 	t.Helper()
 	world, err := lab.Parse(zone)
 	if err != nil {
@@ -79,7 +79,7 @@ func gather(t *testing.T, zone, client, helo string, thorough bool) (evidence.Ev
 	}
 	world.Now = func() time.Time { return noon }
 	g := evidence.Gatherer{DNS: world, Now: world.Now, Thorough: thorough}
-	e := g.Gather(context.Background(), facts.Conn{Client: netip.MustParseAddr(client), Helo: untrusted.New(helo), HeloKnown: true})
+	e := g.View(context.Background(), facts.Conn{Client: netip.MustParseAddr(client), Helo: untrusted.New(helo), HeloKnown: true})
 	return e, world.Log()
 }
 
@@ -169,7 +169,7 @@ func TestStaleConfirmsAndNeverRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := evidence.Gatherer{DNS: tt.dns, Now: func() time.Time { return noon }}
-			e := g.Gather(context.Background(), facts.Conn{Client: client})
+			e := g.View(context.Background(), facts.Conn{Client: client})
 			if e.IPRev.Result != tt.want || e.IPRev.Stale != (tt.want == evidence.Pass) {
 				t.Errorf("%s, stale %v", e.IPRev.Result, e.IPRev.Stale)
 			}
@@ -182,7 +182,7 @@ func TestLabHosts(t *testing.T) {
 	world := lab.Default()
 	g := evidence.Gatherer{DNS: world, Now: func() time.Time { return noon }}
 	for _, h := range world.Hosts() {
-		e := g.Gather(context.Background(), facts.Conn{Client: h.Address, Helo: untrusted.New(h.Helo), HeloKnown: true})
+		e := g.View(context.Background(), facts.Conn{Client: h.Address, Helo: untrusted.New(h.Helo), HeloKnown: true})
 		if got := e.IPRev.Result.String(); got != h.Expect {
 			t.Errorf("%s (%s): %s, want %s", h.Address, h.Title, got, h.Expect)
 		}
@@ -192,8 +192,8 @@ func TestLabHosts(t *testing.T) {
 func TestEvidenceSurvivesJSON(t *testing.T) {
 	const zone = "$TTL 60\n. SOA ns.example.net h.example.net 1 1 1 1 60\n" +
 		"ptr 203.0.113.9 a.example.org\nptr 203.0.113.9 b\\010.example.org\n!bogus a.example.org A\n"
-	e, _ := gather(t, zone, "203.0.113.9", "<a\nb>", true)
-	data, err := json.Marshal(e)
+	view, _ := gather(t, zone, "203.0.113.9", "<a\nb>", true)
+	data, err := json.Marshal(evidence.Evidence{At: noon, View: view})
 	if err != nil {
 		t.Fatal(err)
 	}

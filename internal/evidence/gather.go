@@ -21,51 +21,58 @@ type Rememberer interface {
 	Recall(addr netip.Addr, confirmed []dnsname.Name, now time.Time) Memory
 }
 
-// Gatherer collects the evidence about one connection at a time; it is safe
-// for concurrent use.
+// Gatherer asks the DNS about one client at a time; it is safe for concurrent
+// use.
 type Gatherer struct {
-	DNS    DNS
-	Memory Rememberer     // nil: nothing is remembered
-	Health func() Weather // nil: all is well
-	Now    func() time.Time
+	DNS DNS
+	Now func() time.Time
 	// Thorough asks for both families of every PTR name, for a report that
 	// shows what else a name leads to. The verdict does not need it.
 	Thorough bool
 }
 
-// Gather asks the DNS and the memory about the client. It returns when all is
-// in or ctx ends; what is then missing is recorded as a timeout. A special
-// source and an authenticated client cost no question.
-func (g *Gatherer) Gather(ctx context.Context, c facts.Conn) Evidence {
-	e := Evidence{At: g.Now(), Source: SourceOf(c.Client), Helo: heloOf(c)}
-	e.IPRev.Address = c.Client
-	if g.Health != nil {
-		e.Weather = g.Health()
+// View asks the DNS about the client. It returns when all answers are in or ctx
+// ends; what is then missing is recorded as a timeout. A special source and an
+// authenticated client cost no question.
+func (g *Gatherer) View(ctx context.Context, c facts.Conn) *View {
+	v := &View{Source: SourceOf(c.Client), Helo: heloOf(c)}
+	v.IPRev.Address = c.Client
+	if !v.Source.Special() && !c.Authenticated() {
+		g.ask(ctx, c.Client, v)
+		v.Until = v.until(g.Now())
 	}
-	if !e.Source.Special() && !c.Authenticated() {
-		g.ask(ctx, c.Client, &e)
-	}
-	if g.Memory != nil && c.Client.IsValid() {
-		e.Memory = g.Memory.Recall(c.Client, e.IPRev.confirmedNames(), e.At)
-	}
-	return e
+	return v
 }
 
-func (g *Gatherer) ask(ctx context.Context, addr netip.Addr, e *Evidence) {
+func (g *Gatherer) ask(ctx context.Context, addr netip.Addr, v *View) {
 	budget := MaxQueries - 1
 	var helo Pending
-	if e.Helo.Kind == HeloName {
+	if v.Helo.Kind == HeloName {
 		budget -= 2
-		helo = g.DNS.Ask(ctx, Question{e.Helo.Name, A}, Question{e.Helo.Name, AAAA})
+		helo = g.DNS.Ask(ctx, Question{v.Helo.Name, A}, Question{v.Helo.Name, AAAA})
 	}
 	ptr := g.DNS.Ask(ctx, Question{dnsname.Reverse(addr), PTR}).Wait()[0]
 	fwd := g.forward(ctx, addr, ptr, &budget)
-	e.IPRev = judge(addr, ptr, fwd)
-	e.Generic = genericOf(addr, &e.IPRev)
+	v.IPRev = judge(addr, ptr, fwd)
+	v.Generic = genericOf(addr, &v.IPRev)
 	if helo != nil {
-		e.Helo.Answers = helo.Wait()
+		v.Helo.Answers = helo.Wait()
 	}
-	e.IPRev.Queries = MaxQueries - budget
+	v.IPRev.Queries = MaxQueries - budget
+}
+
+// until returns the time at which the first answer is to be believed no more.
+func (v *View) until(now time.Time) time.Time {
+	ttl := v.IPRev.PTR.TTL
+	for i := range v.IPRev.Names {
+		for j := range v.IPRev.Names[i].Forward {
+			ttl = min(ttl, v.IPRev.Names[i].Forward[j].TTL)
+		}
+	}
+	for i := range v.Helo.Answers {
+		ttl = min(ttl, v.Helo.Answers[i].TTL)
+	}
+	return now.Add(ttl)
 }
 
 // forward asks for the addresses of the usable PTR names: the client's family
@@ -121,7 +128,8 @@ func genericOf(addr netip.Addr, r *IPRev) Generic {
 	return Generic{Name: name, Parts: v.Parts}
 }
 
-func (r *IPRev) confirmedNames() []dnsname.Name {
+// ConfirmedNames returns the PTR names that lead back to the address.
+func (r *IPRev) ConfirmedNames() []dnsname.Name {
 	var names []dnsname.Name
 	for i := range r.Names {
 		if r.Names[i].State == Confirmed {

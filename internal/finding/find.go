@@ -9,8 +9,8 @@ import (
 	"github.com/arpagate/arpagate/internal/facts"
 )
 
-// Of returns the findings that the evidence supports, causes before effects.
-func Of(c facts.Conn, e *evidence.Evidence) []Finding {
+// Of returns the findings that the view of the client supports, causes before effects.
+func Of(c facts.Conn, e *evidence.View) []Finding {
 	if e.Source.Kind == "none" {
 		return nil
 	}
@@ -87,7 +87,7 @@ func unconfirmed(r *evidence.IPRev) Finding {
 // few keeps a stored finding small where a name has thousands of addresses.
 func few(addrs []netip.Addr) []netip.Addr { return addrs[:min(len(addrs), 16)] }
 
-func ofNames(found []Finding, e *evidence.Evidence) []Finding {
+func ofNames(found []Finding, e *evidence.View) []Finding {
 	r := &e.IPRev
 	if r.Total > evidence.MaxNames {
 		found = append(found, Finding{
@@ -121,7 +121,7 @@ func organizations(names []evidence.PTRName) []dnsname.Name {
 	return orgs
 }
 
-func ofHelo(found []Finding, client netip.Addr, e *evidence.Evidence) []Finding {
+func ofHelo(found []Finding, client netip.Addr, e *evidence.View) []Finding {
 	h := &e.Helo
 	add := func(code Code, severity Severity, args Args) {
 		args.Address, args.Said = client, h.Said

@@ -5,14 +5,17 @@ package gate
 
 import (
 	"context"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/reply"
+	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 // Policy is what a reload may replace while the gate works.
@@ -43,6 +46,8 @@ type Config struct {
 // Gate answers listeners. It is safe for concurrent use.
 type Gate struct {
 	gatherer  evidence.Gatherer
+	memory    evidence.Rememberer
+	health    func() (bool, string)
 	policy    atomic.Pointer[Policy]
 	recorders []decision.Recorder
 	now       func() time.Time
@@ -50,8 +55,33 @@ type Gate struct {
 	budget    time.Duration
 	hurry     time.Duration
 	mask      *Mask
-	recent    recent
+	recent    *ring[untrusted.Text, *decision.Case]
+	views     *ring[visitor, *sight]
 }
+
+// visitor is what a view depends on.
+type visitor struct {
+	client        netip.Addr
+	helo          untrusted.Text
+	heloKnown     bool
+	authenticated bool
+}
+
+// sight is a view with what it means.
+type sight struct {
+	view      *evidence.View
+	confirmed []dnsname.Name
+	findings  []finding.Finding
+}
+
+// The gate remembers the last transactions, so that all recipients of one
+// message get one case, and the last views, so that a client who comes again
+// while the answers hold costs no look-up at all. The resolver's memory behind
+// it is many times larger.
+const (
+	recentCases = 4096
+	recentViews = 4096
+)
 
 // The default budgets: every MTA's own patience is several times longer.
 const (
@@ -64,11 +94,11 @@ func New(c Config) *Gate {
 	g := &Gate{
 		recorders: c.Recorders, now: c.Now, rand: c.Rand, mask: c.Mask,
 		budget: orDefault(c.Budget, defaultBudget), hurry: orDefault(c.Hurry, defaultHurry),
+		memory: c.Memory, health: c.DNSHealth,
+		recent: newRing[untrusted.Text, *decision.Case](recentCases), views: newRing[visitor, *sight](recentViews),
 	}
 	g.policy.Store(&c.Policy)
-	g.gatherer = evidence.Gatherer{DNS: c.DNS, Memory: c.Memory, Now: c.Now, Health: func() evidence.Weather {
-		return weather(c.DNSHealth, c.Mask)
-	}}
+	g.gatherer = evidence.Gatherer{DNS: c.DNS, Now: c.Now}
 	return g
 }
 
@@ -79,17 +109,6 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-func weather(dns func() (bool, string), mask *Mask) evidence.Weather {
-	var w evidence.Weather
-	if dns != nil {
-		w.Degraded, w.Why = dns()
-	}
-	if mask != nil {
-		w.Masked, w.MaskedWhy = mask.State()
-	}
-	return w
-}
-
 // SetPolicy replaces rules and words for the questions to come.
 func (g *Gate) SetPolicy(p Policy) { g.policy.Store(&p) }
 
@@ -97,14 +116,14 @@ func (g *Gate) SetPolicy(p Policy) { g.policy.Store(&p) }
 // budget: what went wrong on the way is a finding, not an error.
 func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
 	policy := g.policy.Load()
-	if old := g.recent.find(c); old != nil {
+	if old := g.transaction(c); old != nil {
 		return g.again(policy, old, c)
 	}
 	if g.mask != nil && c.Client.IsValid() && !c.Authenticated() && !policy.Site.Owns(c.Client) {
 		g.mask.Note(c.Client, g.now())
 	}
 	judged := g.examine(ctx, policy, c)
-	g.recent.keep(judged)
+	g.remember(judged)
 	g.tell(judged)
 	return policy.Words.Of(judged)
 }
@@ -115,18 +134,67 @@ func (g *Gate) Examine(ctx context.Context, c facts.Conn) *decision.Case {
 }
 
 func (g *Gate) examine(ctx context.Context, policy *Policy, c facts.Conn) *decision.Case {
+	judged := &decision.Case{Ref: ref(g.rand()), At: g.now(), Conn: c}
+	seen := g.look(ctx, c, judged.At)
+	judged.Evidence = evidence.Evidence{At: judged.At, View: seen.view, Weather: g.weather()}
+	if g.memory != nil && c.Client.IsValid() {
+		judged.Evidence.Memory = g.memory.Recall(c.Client, seen.confirmed, judged.At)
+	}
+	judged.Findings = seen.findings
+	judged.Decision = policy.Rules.Decide(&policy.Site, c, &judged.Evidence, judged.Findings)
+	judged.Took = g.now().Sub(judged.At)
+	return judged
+}
+
+// look returns the view of a client: a remembered one as long as its answers
+// hold, or a new one.
+func (g *Gate) look(ctx context.Context, c facts.Conn, now time.Time) *sight {
+	who := visitor{client: c.Client, helo: c.Helo, heloKnown: c.HeloKnown, authenticated: c.Authenticated()}
+	if old, ok := g.views.get(who); ok && now.Before(old.view.Until) {
+		return old
+	}
 	budget := g.budget
 	if c.Stress {
 		budget = g.hurry
 	}
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	judged := &decision.Case{Ref: ref(g.rand()), At: g.now(), Conn: c}
-	judged.Evidence = g.gatherer.Gather(ctx, c)
-	judged.Findings = finding.Of(c, &judged.Evidence)
-	judged.Decision = policy.Rules.Decide(&policy.Site, c, &judged.Evidence, judged.Findings)
-	judged.Took = g.now().Sub(judged.At)
-	return judged
+	view := g.gatherer.View(ctx, c)
+	seen := &sight{view: view, confirmed: view.IPRev.ConfirmedNames(), findings: finding.Of(c, view)}
+	if !view.Until.IsZero() {
+		g.views.put(who, seen)
+	}
+	return seen
+}
+
+func (g *Gate) weather() evidence.Weather {
+	var w evidence.Weather
+	if g.health != nil {
+		w.Degraded, w.Why = g.health()
+	}
+	if g.mask != nil {
+		w.Masked, w.MaskedWhy = g.mask.State()
+	}
+	return w
+}
+
+// transaction returns the case of the same mail transaction, when client, HELO
+// and login are the same too.
+func (g *Gate) transaction(c facts.Conn) *decision.Case {
+	if c.Instance.IsZero() {
+		return nil
+	}
+	old, ok := g.recent.get(c.Instance)
+	if !ok || old.Conn.Client != c.Client || old.Conn.Helo != c.Helo || old.Conn.AuthUser != c.AuthUser {
+		return nil
+	}
+	return old
+}
+
+func (g *Gate) remember(c *decision.Case) {
+	if !c.Conn.Instance.IsZero() {
+		g.recent.put(c.Conn.Instance, c)
+	}
 }
 
 // again answers for another recipient of a mail transaction that was judged
@@ -137,7 +205,7 @@ func (g *Gate) again(policy *Policy, old *decision.Case, c facts.Conn) reply.Rep
 	next.Decision = policy.Rules.Decide(&policy.Site, c, &next.Evidence, next.Findings)
 	if next.Decision.Action > old.Decision.Action {
 		next.Ref = ref(g.rand())
-		g.recent.keep(&next)
+		g.remember(&next)
 		g.tell(&next)
 	}
 	return policy.Words.Of(&next)

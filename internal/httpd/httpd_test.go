@@ -33,12 +33,14 @@ func hostile() *decision.Case {
 		Ref: "7K3QX9M2TB", At: at,
 		Conn: facts.Conn{Client: client, Helo: untrusted.New(`"><img src=x onerror=alert(1)>`), HeloKnown: true},
 		Evidence: evidence.Evidence{
-			At: at, Source: evidence.Source{Kind: "public"},
-			IPRev: evidence.IPRev{
-				Result: evidence.PermError, Address: client, PTR: ptr, Total: 1,
-				Names: []evidence.PTRName{{Name: name, State: evidence.NameUnusable, Fault: dnsname.BadCharacter}},
+			At: at, View: &evidence.View{
+				Source: evidence.Source{Kind: "public"},
+				IPRev: evidence.IPRev{
+					Result: evidence.PermError, Address: client, PTR: ptr, Total: 1,
+					Names: []evidence.PTRName{{Name: name, State: evidence.NameUnusable, Fault: dnsname.BadCharacter}},
+				},
+				Helo: evidence.ReadHelo(untrusted.New(`"><img src=x onerror=alert(1)>`)),
 			},
-			Helo: evidence.ReadHelo(untrusted.New(`"><img src=x onerror=alert(1)>`)),
 		},
 		Findings: []finding.Finding{{
 			Code: finding.PTRUnusable, Severity: finding.Failure, Complete: true,

@@ -129,8 +129,11 @@ func newCase(n int, addr netip.Addr, result evidence.Result, at time.Time) *deci
 			Recipient: untrusted.New("planted-recipient@example.com"), AuthUser: untrusted.New("planted-login@example.com"),
 		},
 		Evidence: evidence.Evidence{
-			At: at, Source: evidence.Source{Kind: "public"},
-			IPRev: evidence.IPRev{Result: result, Address: addr},
+			At: at,
+			View: &evidence.View{
+				Source: evidence.Source{Kind: "public"},
+				IPRev:  evidence.IPRev{Result: result, Address: addr},
+			},
 		},
 	}
 	switch result {
