@@ -14,11 +14,8 @@ import (
 // The tests of this file and of sessions_test.go are the rows M of the list of
 // hostile inputs; each subtest begins with the number of its row.
 
-// quick shortens the waits that a row provokes.
-func quick(h *milterd.Handler) {
-	h.IdleTimeout, h.FrameTimeout = patience, 100*time.Millisecond
-	h.WriteTimeout, h.AskTimeout = 100*time.Millisecond, 100*time.Millisecond
-}
+// quick shortens the wait for the rest of a frame.
+func quick(h *milterd.Handler) { h.FrameTimeout = 200 * time.Millisecond }
 
 func length(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, n)) }
 
@@ -113,8 +110,7 @@ func TestSlowFrame(t *testing.T) {
 }
 
 func TestSilence(t *testing.T) {
-	p := dial(t, always(pass), quick, func(h *milterd.Handler) { h.IdleTimeout = 50 * time.Millisecond })
-	p.negotiate()
+	p := dial(t, always(pass), func(h *milterd.Handler) { h.IdleTimeout = 50 * time.Millisecond })
 	p.closed()
 	if logs := p.logged(); len(logs) != 1 || p.h.Stats().FramesRefused != 0 {
 		t.Errorf("logged %v, %d frames refused: silence is no bad frame", logs, p.h.Stats().FramesRefused)

@@ -74,8 +74,7 @@ func TestDeafPeer(t *testing.T) {
 	t.Run("M129 never reads", func(t *testing.T) {
 		ours, theirs := net.Pipe() // without a buffer
 		defer func() { _ = ours.Close() }()
-		h := &milterd.Handler{Ask: always(pass).Ask}
-		quick(h)
+		h := &milterd.Handler{Ask: always(pass).Ask, WriteTimeout: 50 * time.Millisecond}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -102,15 +101,15 @@ func TestSlowDecision(t *testing.T) {
 			defer left.Done()
 			<-release
 			return reject
-		}}, quick)
+		}}, func(h *milterd.Handler) { h.AskTimeout = 50 * time.Millisecond })
 		p.negotiate()
 		p.connect("203.0.113.9")
 		p.envelope()
 		p.want('y', notNow)
 		close(release)
 		left.Wait()
-		p.gate.answer = always(pass).answer
-		p.alive()
+		p.send('E')
+		p.want('c', "")
 		if got := p.h.Stats().AsksFailed; got != 1 || len(p.logged()) != 1 {
 			t.Errorf("%d counted, logged %v, want one each", got, p.logged())
 		}

@@ -159,7 +159,7 @@ func (s *session) negotiate(body []byte) error {
 // header where we may change it, and the end of the message. Of these only
 // RCPT and the end need our answer, so that a message costs two round trips.
 // SMFIP_HDR_LEADSPC is not wanted: without it the MTA itself puts the blank
-// behind the colon of the field that we add.
+// behind the colon of the field that we add. The actions are agreed on before.
 func (s *session) wanted() uint32 {
 	w := uint32(skipBody | skipEndOfHead | skipUnknown | skipData |
 		mutedConnect | mutedHelo | mutedMail | mutedHeader |
