@@ -9,7 +9,7 @@ import (
 func Man() []byte {
 	var b strings.Builder
 	b.WriteString(".\\\" Made by `make docs` from internal/config/schema.go.\n")
-	b.WriteString(".TH ARPAGATE.TOML 5 \"\" Arpagate \"Arpagate manual\"\n")
+	b.WriteString(".TH ARPAGATE.TOML 5 \"\" Arpagate \"Arpagate manual\"\n.nh\n.ad l\n")
 	b.WriteString(".SH NAME\narpagate.toml \\- configuration of arpagate\n")
 	b.WriteString(".SH DESCRIPTION\n" + roff(about) + ".PP\n" + roff(units))
 	for _, s := range sections(Default()) {

@@ -67,7 +67,7 @@ func TestReferenceIsComplete(t *testing.T) {
 
 // TestManIsSafe looks for lines of text that roff would read as requests.
 func TestManIsSafe(t *testing.T) {
-	macros := []string{`.\"`, ".TH", ".SH", ".TP", ".PP", ".IP", ".RS", ".RE", ".B", ".BR", ".I", ".nf", ".fi"}
+	macros := []string{`.\"`, ".TH", ".SH", ".TP", ".PP", ".IP", ".RS", ".RE", ".B", ".BR", ".I", ".nf", ".fi", ".nh", ".ad"}
 	for line := range strings.Lines(string(config.Man())) {
 		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !slices.Contains(macros, word) {
