@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -128,7 +127,7 @@ func sections(c *decision.Case, r reply.Reply, queries int) map[string]string {
 	if r.Warning != "" {
 		fmt.Fprintf(&rep, "warning %s\n", r.Warning)
 	}
-	journal.New(slog.NewTextHandler(&log, nil), journal.All).Record(c)
+	journal.New(&log, false, journal.All).Record(c)
 	return map[string]string{
 		"iprev": iprev.String(), "findings": findings.String(), "decision": dec.String(),
 		"reply": rep.String(), "log": log.String(),

@@ -1,14 +1,13 @@
-// Package journal writes one structured log line for each case, through
-// log/slog. Every value from the network is escaped before it gets there
-// (packages untrusted and dnsname), sender and recipient are left out, and a
-// log that can't be written holds nobody up.
+// Package journal writes one structured log line for each case, as logfmt or
+// JSON, in the form of log/slog's handlers. Every value from the network is
+// printable ASCII before it gets here (packages untrusted and dnsname), sender
+// and recipient are left out, and a log that can't be written holds nobody up.
 package journal
 
 import (
-	"context"
-	"log/slog"
-	"strconv"
-	"strings"
+	"io"
+	"sync"
+	"time"
 
 	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -27,31 +26,24 @@ const (
 
 // Journal records cases as log lines.
 type Journal struct {
-	handler slog.Handler
-	which   Which
+	out   io.Writer
+	json  bool
+	which Which
+	lines sync.Pool // of *line
 }
 
-// New makes a journal that writes to handler.
-func New(handler slog.Handler, which Which) *Journal {
-	return &Journal{handler: handler, which: which}
+// New makes a journal that writes each line with one Write to out, as JSON or
+// as logfmt.
+func New(out io.Writer, json bool, which Which) *Journal {
+	return &Journal{out: out, json: json, which: which, lines: sync.Pool{New: func() any { return new(line) }}}
 }
 
-// Record writes the line of one case, see Attrs.
-func (j *Journal) Record(c *decision.Case) {
-	if j.which == None || j.which == Refused && c.Decision.Would < decision.Defer {
-		return
-	}
-	record := slog.NewRecord(c.At, slog.LevelInfo, "case", 0)
-	record.AddAttrs(Attrs(c)...)
-	// Nothing can be done about a log that fails, least of all log it.
-	_ = j.handler.Handle(context.Background(), record)
-}
-
-// Attrs returns the fields of a case's line, in order:
+// Record writes the line of one case. Its fields, in order, after time, level
+// and msg=case; those without a value are left out:
 //
 //	ref      reference of the case, as printed in the reply
-//	door     protocol of the listener: policy, milter, check
-//	client   address of the SMTP client
+//	door     protocol of the listener: policy, milter
+//	client   address of the SMTP client, or "unknown"
 //	action   accept, tag, defer or reject
 //	would    the action without monitor mode and exemption, where it differs
 //	exempt   why the client was let through, where it was
@@ -59,42 +51,68 @@ func (j *Journal) Record(c *decision.Case) {
 //	ptr      the confirmed PTR name, else the first one
 //	helo     the HELO argument
 //	codes    the codes of the findings, joined by commas
-//	points   sum of the points, where there are any
+//	points   sum of the points
 //	notes    what softened the action, joined by semicolons
 //	ms       duration in milliseconds
-func Attrs(c *decision.Case) []slog.Attr {
-	attrs := make([]slog.Attr, 0, 13)
-	attrs = append(attrs,
-		slog.String("ref", c.Ref),
-		slog.String("door", string(c.Conn.Door)),
-		slog.String("client", client(c)),
-		slog.String("action", c.Decision.Action.String()),
-	)
-	add := func(key, value string) {
-		if value != "" {
-			attrs = append(attrs, slog.String(key, value))
-		}
+func (j *Journal) Record(c *decision.Case) {
+	if j.which == None || j.which == Refused && c.Decision.Would < decision.Defer {
+		return
 	}
-	if c.Decision.Would != c.Decision.Action {
-		add("would", c.Decision.Would.String())
-	}
-	add("exempt", string(c.Decision.Exempt))
-	add("iprev", c.Evidence.IPRev.Result.String())
-	add("ptr", ptr(&c.Evidence.IPRev).String())
-	add("helo", c.Conn.Helo.String())
-	add("codes", codes(c))
-	if c.Decision.Points > 0 {
-		attrs = append(attrs, slog.Int("points", c.Decision.Points))
-	}
-	add("notes", strings.Join(c.Decision.Notes, "; "))
-	return append(attrs, slog.String("ms", strconv.FormatFloat(float64(c.Took.Microseconds())/1000, 'f', 3, 64)))
+	l := j.lines.Get().(*line)
+	l.json, l.text = j.json, l.text[:0]
+	l.begin(c.At)
+	l.fields(c)
+	l.end()
+	// Nothing can be done about a log that fails, least of all log it.
+	_, _ = j.out.Write(l.text)
+	j.lines.Put(l)
 }
 
-func client(c *decision.Case) string {
-	if !c.Conn.Client.IsValid() {
-		return "unknown"
+func (l *line) fields(c *decision.Case) {
+	l.add("ref", c.Ref)
+	l.add("door", string(c.Conn.Door))
+	l.open("client")
+	if c.Conn.Client.IsValid() {
+		l.text = c.Conn.Client.AppendTo(l.text)
+	} else {
+		l.text = append(l.text, "unknown"...)
 	}
-	return c.Conn.Client.String()
+	l.close()
+	l.add("action", c.Decision.Action.String())
+	if c.Decision.Would != c.Decision.Action {
+		l.add("would", c.Decision.Would.String())
+	}
+	l.add("exempt", string(c.Decision.Exempt))
+	l.add("iprev", c.Evidence.IPRev.Result.String())
+	l.add("ptr", ptr(&c.Evidence.IPRev).String())
+	if !c.Conn.Helo.IsZero() {
+		l.open("helo")
+		l.text = c.Conn.Helo.AppendTo(l.text)
+		l.close()
+	}
+	l.findings(c)
+	if c.Decision.Points > 0 {
+		l.number("points", int64(c.Decision.Points))
+	}
+	if len(c.Decision.Notes) > 0 {
+		l.open("notes")
+		for i, note := range c.Decision.Notes {
+			l.join(i, "; ", note)
+		}
+		l.close()
+	}
+	l.milliseconds("ms", c.Took)
+}
+
+func (l *line) findings(c *decision.Case) {
+	if len(c.Findings) == 0 {
+		return
+	}
+	l.open("codes")
+	for i := range c.Findings {
+		l.join(i, ",", string(c.Findings[i].Code))
+	}
+	l.close()
 }
 
 func ptr(r *evidence.IPRev) dnsname.Name {
@@ -104,15 +122,87 @@ func ptr(r *evidence.IPRev) dnsname.Name {
 	return r.Confirmed
 }
 
-func codes(c *decision.Case) string {
-	if len(c.Findings) == 0 {
-		return ""
+// line is one log line in the making.
+type line struct {
+	json  bool
+	text  []byte
+	value int // where the value under way begins
+}
+
+func (l *line) begin(at time.Time) {
+	if l.json {
+		l.text = append(l.text, `{"time":"`...)
+		l.text = at.AppendFormat(l.text, time.RFC3339Nano)
+		l.text = append(l.text, `","level":"INFO","msg":"case"`...)
+		return
 	}
-	list := make([]string, len(c.Findings))
-	for i := range c.Findings {
-		list[i] = string(c.Findings[i].Code)
+	l.text = append(l.text, "time="...)
+	l.text = at.AppendFormat(l.text, "2006-01-02T15:04:05.000Z07:00")
+	l.text = append(l.text, " level=INFO msg=case"...)
+}
+
+func (l *line) end() {
+	if l.json {
+		l.text = append(l.text, '}')
 	}
-	return strings.Join(list, ",")
+	l.text = append(l.text, '\n')
+}
+
+// open starts a string value; close ends it, and quotes it where it must be.
+func (l *line) open(key string) {
+	if l.json {
+		l.text = append(append(append(l.text, `,"`...), key...), `":"`...)
+	} else {
+		l.text = append(append(append(l.text, ' '), key...), '=')
+	}
+	l.value = len(l.text)
+}
+
+func (l *line) close() {
+	quote := l.json
+	for _, c := range l.text[l.value:] {
+		quote = quote || c <= ' ' || c == '"' || c == '=' || c > '~'
+	}
+	if quote {
+		l.quote()
+	}
+}
+
+// quote escapes the value under way. It is a second net: values come printable.
+func (l *line) quote() {
+	var held [256]byte
+	value := append(held[:0], l.text[l.value:]...)
+	l.text = l.text[:l.value]
+	if !l.json {
+		l.text = append(l.text, '"')
+	}
+	for _, c := range value {
+		switch {
+		case c == '"' || c == '\\':
+			l.text = append(l.text, '\\', c)
+		case c < ' ' || c > '~':
+			l.text = append(l.text, '?')
+		default:
+			l.text = append(l.text, c)
+		}
+	}
+	l.text = append(l.text, '"')
+}
+
+func (l *line) add(key, value string) {
+	if value == "" {
+		return
+	}
+	l.open(key)
+	l.text = append(l.text, value...)
+	l.close()
+}
+
+func (l *line) join(i int, separator, value string) {
+	if i > 0 {
+		l.text = append(l.text, separator...)
+	}
+	l.text = append(l.text, value...)
 }
 
 var _ decision.Recorder = (*Journal)(nil)

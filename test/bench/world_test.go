@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -95,7 +94,7 @@ func open(tb testing.TB) *whole {
 		resolver: dns, store: db,
 		gate: gate.New(gate.Config{
 			DNS: dns, Memory: db, DNSHealth: dns.Sick, Mask: gate.NewMask(netip.Addr{}),
-			Recorders: []decision.Recorder{db, metrics.New(), journal.New(slog.NewTextHandler(lines, nil), journal.All)},
+			Recorders: []decision.Recorder{db, metrics.New(), journal.New(lines, false, journal.All)},
 			Policy:    gate.Policy{Rules: rules, Words: reply.Site{AuthservID: "mx.example.net", URL: "https://gate.example.net"}},
 			Now:       time.Now,
 			Rand: func() uint64 {

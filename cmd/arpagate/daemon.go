@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/config"
+	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/gate"
+	"github.com/arpagate/arpagate/internal/journal"
+	"github.com/arpagate/arpagate/internal/listen"
+	"github.com/arpagate/arpagate/internal/metrics"
+	"github.com/arpagate/arpagate/internal/milterd"
+	"github.com/arpagate/arpagate/internal/policyd"
+	"github.com/arpagate/arpagate/internal/reply"
+	"github.com/arpagate/arpagate/internal/resolver"
+	"github.com/arpagate/arpagate/internal/store"
+)
+
+// daemon is the gate with everything around it: what serve runs.
+type daemon struct {
+	config   *config.Config
+	log      *slog.Logger
+	lines    *journal.Writer
+	store    *store.Store
+	resolver *resolver.Resolver
+	mask     *gate.Mask
+	gate     *gate.Gate
+	metrics  *metrics.Metrics
+	ready    atomic.Bool
+
+	policy       *policyd.Handler
+	milter       *milterd.Handler
+	policyServer *listen.Server
+	milterServer *listen.Server
+	doors        []door
+}
+
+// logLimit bounds the log lines that wait for a slow reader.
+const logLimit = 4 << 20
+
+// newDaemon opens store, resolver and doors; what it opened before an error it
+// closes again.
+func newDaemon(ctx context.Context, c *config.Config, inherited *listen.Inherited, logTo io.Writer, now func() time.Time) (d *daemon, err error) {
+	d = &daemon{config: c, lines: journal.NewWriter(logTo, logLimit), mask: gate.NewMask(defaultGateway())}
+	defer func() {
+		if err != nil {
+			d.close(ctx)
+		}
+	}()
+	d.log = slog.New(logHandler(c.Log, d.lines))
+	rules, err := c.Rules()
+	if err != nil {
+		return nil, err
+	}
+	d.store, err = store.Open(ctx, c.Store.URL, store.Options{
+		Daemon: true, KeepMail: c.Store.KeepMailAddresses, Retention: c.Store.Retention, Now: now, Log: d.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d.resolver, err = newResolver(c.DNS, d.log, now); err != nil {
+		return nil, err
+	}
+	d.metrics = metrics.New()
+	d.gate = gate.New(gate.Config{
+		DNS: d.resolver, Memory: d.store, DNSHealth: d.resolver.Sick, Mask: d.mask,
+		Recorders: []decision.Recorder{d.store, d.metrics, journal.New(d.lines, c.Log.Format == "json", journal.Which(c.Log.Cases))},
+		Policy:    policyOf(c, rules),
+		Now:       now, Rand: randomBits,
+		Budget: c.DNS.Timeout, Hurry: c.DNS.StressTimeout,
+	})
+	if err = d.openDoors(ctx, inherited); err != nil {
+		return nil, err
+	}
+	d.observe()
+	return d, nil
+}
+
+// policyOf picks from the configuration what a reload may change.
+func policyOf(c *config.Config, rules decision.Rules) gate.Policy {
+	return gate.Policy{
+		Rules: rules,
+		Site:  decision.Site{OwnNetworks: c.Site.OwnNetworks},
+		Words: reply.Site{AuthservID: c.Site.AuthservID, URL: c.Site.URL},
+	}
+}
+
+func logHandler(c config.Log, to io.Writer) slog.Handler {
+	var level slog.Level
+	// The configuration has checked the word.
+	_ = level.UnmarshalText([]byte(c.Level))
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.NewJSONHandler(to, options)
+	}
+	return slog.NewTextHandler(to, options)
+}
+
+// newResolver starts a resolver. Without servers it starts all the same, and
+// every question fails: the gate then asks everybody to come back.
+func newResolver(c config.DNS, log *slog.Logger, now func() time.Time) (*resolver.Resolver, error) {
+	servers := c.Servers
+	if len(servers) == 0 {
+		var err error
+		if servers, err = resolver.SystemServers("/etc/resolv.conf"); err != nil {
+			log.Error("no DNS server, nothing can be judged: name some in [dns] servers", "error", err)
+		}
+	}
+	return resolver.New(resolver.Config{
+		Servers: servers, Now: now, CacheBytes: int(c.CacheSize), Timeout: c.Timeout, Canaries: canaries(c.Canaries),
+	})
+}
+
+func canaries(in []config.Canary) []resolver.Canary {
+	out := make([]resolver.Canary, 0, len(in))
+	for _, c := range in {
+		q := evidence.Question{Name: c.Name}
+		// The configuration has checked the type.
+		_ = q.Type.UnmarshalText([]byte(c.Type))
+		out = append(out, resolver.Canary{Question: q, Absent: c.Expect == config.NXDomain})
+	}
+	return out
+}
+
+// randomBits draws from the kernel; it never fails (crypto/rand).
+func randomBits() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return binary.NativeEndian.Uint64(b[:])
+}
+
+// run serves until ctx ends, then finishes the answers under way.
+func (d *daemon) run(ctx context.Context) error {
+	var group sync.WaitGroup
+	failures := make(chan error, len(d.doors)+1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	serve := func(name string, f func() error) {
+		group.Go(func() {
+			if err := f(); err != nil {
+				failures <- fmt.Errorf("%s: %w", name, err)
+				cancel()
+			}
+		})
+	}
+	for _, open := range d.doors {
+		serve(open.kind, func() error { return open.serve(ctx, open.listener) })
+	}
+	serve("store", func() error { return d.store.Run(ctx) })
+	d.ready.Store(true)
+	<-ctx.Done()
+	d.ready.Store(false)
+	group.Wait()
+	select {
+	case err := <-failures:
+		return err
+	default:
+		return nil
+	}
+}
+
+// reload reads the file again. All of it holds or nothing: a broken file
+// leaves the old rules at work.
+func (d *daemon) reload(path, hostname string) {
+	c, warnings, err := config.Load(path)
+	var rules decision.Rules
+	if err == nil {
+		rules, err = c.Rules()
+	}
+	if err != nil {
+		d.log.Error("configuration not reloaded, the old one stays", "file", path, "error", err)
+		return
+	}
+	for _, w := range append(warnings, c.Complete(hostname)...) {
+		d.log.Warn("configuration", "warning", w.String())
+	}
+	d.gate.SetPolicy(policyOf(c, rules))
+	d.log.Info("configuration reloaded", "file", path, "preset", rules.Preset)
+	if !reflect.DeepEqual([]any{c.Listen, c.DNS, c.Store, c.Log}, []any{d.config.Listen, d.config.DNS, d.config.Store, d.config.Log}) {
+		d.log.Warn("what changed in [listen], [dns], [store] and [log] takes effect with the next start")
+	}
+}
+
+// trouble says what keeps the gate from its work, one sentence each.
+func (d *daemon) trouble() []string {
+	var out []string
+	if sick, why := d.resolver.Sick(); sick {
+		out = append(out, "DNS degraded: "+why)
+	}
+	if masked, why := d.mask.State(); masked {
+		out = append(out, "source masked: "+why)
+	}
+	if h := d.store.Health(); !h.OK {
+		out = append(out, "store: "+h.Why)
+	}
+	return out
+}
+
+// close lets go of everything, in the order in which things depend on each
+// other.
+func (d *daemon) close(ctx context.Context) {
+	for _, open := range d.doors {
+		_ = open.listener.Close()
+	}
+	if d.resolver != nil {
+		_ = d.resolver.Close()
+	}
+	if d.store != nil {
+		if err := d.store.Close(ctx); err != nil {
+			d.log.Error("store", "error", err)
+		}
+	}
+	_ = d.lines.Close()
+}
+
+// find returns the case of a reference, nil where there is none.
+func (d *daemon) find(ctx context.Context, ref string) (*decision.Case, error) {
+	c, err := d.store.Case(ctx, ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return c, err
+}
+
+var (
+	_ evidence.Rememberer = (*store.Store)(nil)
+	_ evidence.DNS        = (*resolver.Resolver)(nil)
+	_ decision.Recorder   = (*store.Store)(nil)
+)

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/arpagate/arpagate/internal/config"
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/lab"
+	"github.com/arpagate/arpagate/internal/listen"
+)
+
+func newLabCommand(a *app) *cobra.Command {
+	var address, zone string
+	cmd := &cobra.Command{
+		Use:   "lab",
+		Short: "Serve the DNS of the lab world, for trying things out",
+		Long: `Serve the DNS of the lab world on a loopback address: hosts in documentation
+addresses, good and bad in every known way. Ask it with any DNS tool, or with
+"arpagate check --dns ADDRESS TARGET".`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.lab(cmd.Context(), address, zone) },
+	}
+	cmd.Flags().StringVar(&address, "listen", "127.0.0.1:10053", "loopback address and port to serve on")
+	cmd.Flags().StringVar(&zone, "zone", "", "file with a world of your own, instead of the embedded one")
+	return cmd
+}
+
+func (a *app) lab(ctx context.Context, address, zone string) error {
+	world := lab.Default()
+	if zone != "" {
+		text, err := os.ReadFile(zone)
+		if err != nil {
+			return fmt.Errorf("lab: %w", err)
+		}
+		if world, err = lab.Parse(string(text)); err != nil {
+			return fmt.Errorf("lab: %s: %w", zone, err)
+		}
+	}
+	server, err := lab.Listen(ctx, world, address, lab.Options{})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var b strings.Builder
+	fmt.Fprintf(&b, "The lab world's DNS is at %s. Its hosts:\n\n", server.Addr())
+	for _, h := range world.Hosts() {
+		fmt.Fprintf(&b, "  %-15s  %-10s  %s\n", h.Address, h.Expect, h.Title)
+	}
+	fmt.Fprintf(&b, "\nTry: arpagate check --dns %s 203.0.113.9\nStop with Ctrl-C.\n", server.Addr())
+	if _, err := fmt.Fprint(a.stdout, b.String()); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// labServer is the lab world behind "serve --lab".
+type labServer struct {
+	world  *lab.World
+	server *lab.Server
+	dir    string
+}
+
+// startLab serves the lab world on a free port and points the configuration at
+// it: the DNS, the canaries, and a store that is thrown away.
+func startLab(ctx context.Context, c *config.Config) (*labServer, error) {
+	dir, err := os.MkdirTemp("", "arpagate-lab-")
+	if err != nil {
+		return nil, err
+	}
+	world := lab.Default()
+	server, err := lab.Listen(ctx, world, "127.0.0.1:0", lab.Options{})
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	c.DNS.Servers = []netip.AddrPort{server.Addr()}
+	c.DNS.Canaries = []config.Canary{
+		{Name: dnsname.MustParse("canary.example.net"), Type: "A", Expect: config.Found},
+		{Name: dnsname.MustParse("nxdomain.canary.example.net"), Type: "A", Expect: config.NXDomain},
+	}
+	c.Store.URL = "sqlite:" + filepath.Join(dir, "arpagate.db")
+	c.Site.Name, c.Site.AuthservID = "mx.example.net", "mx.example.net"
+	if len(c.Listen.HTTP) > 0 && c.Site.URL == "" {
+		c.Site.URL = "http://" + strings.TrimPrefix(c.Listen.HTTP[0].String(), "tcp:")
+	}
+	return &labServer{world: world, server: server, dir: dir}, nil
+}
+
+func (l *labServer) stop() {
+	l.server.Close()
+	_ = os.RemoveAll(l.dir)
+}
+
+// lines tells a newcomer what to type.
+func (l *labServer) lines(c *config.Config) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+Arpagate is at work with the lab world (nothing leaves this machine, nothing is kept).
+
+  policy  %s    Postfix policy delegation
+  milter  %s
+  pages   %s    /healthz /readyz /metrics, /r/REFERENCE
+  DNS     %s    the lab world
+
+Try, in another terminal:
+
+  bin/arpagate check --dns %s 203.0.113.1     # as it should be
+  bin/arpagate check --dns %s 203.0.113.9     # no PTR record
+`, addresses(c.Listen.Policy), addresses(c.Listen.Milter), addresses(c.Listen.HTTP), l.server.Addr(), l.server.Addr(), l.server.Addr())
+	if host, port, ok := tcpOf(c.Listen.Policy); ok {
+		fmt.Fprintf(&b, `
+  # ask as Postfix does; the reply holds a link to open
+  printf 'request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=203.0.113.9\nhelo_name=nameless.example.org\nrecipient=you@example.net\n\n' |
+    timeout 2 bash -c 'exec 3<>/dev/tcp/%s/%s; cat >&3; cat <&3'
+`, host, port)
+	}
+	fmt.Fprintf(&b, "\nThe hosts of the lab world: bin/arpagate lab --help. Stop with Ctrl-C.\n\n")
+	return b.String()
+}
+
+// addresses joins the addresses of one kind of door.
+func addresses(list []listen.Address) string {
+	texts := make([]string, len(list))
+	for i, address := range list {
+		texts[i] = address.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// tcpOf returns host and port of the first address that is a TCP one.
+func tcpOf(list []listen.Address) (host, port string, ok bool) {
+	for _, address := range list {
+		if hostport, found := strings.CutPrefix(address.String(), "tcp:"); found {
+			host, port, err := net.SplitHostPort(hostport)
+			return host, port, err == nil
+		}
+	}
+	return "", "", false
+}

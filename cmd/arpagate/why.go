@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/reply"
+	"github.com/arpagate/arpagate/internal/store"
+)
+
+func newWhyCommand(a *app) *cobra.Command {
+	var asJSON bool
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "why REFERENCE|ADDRESS",
+		Short: "Show a stored case, with the DNS as it was then",
+		Long: `Show why a client got the answer that it got: the stored case of a reference
+(the last part of the link in the reply), or the newest cases of an address.
+
+The exit code is 0 when a case was found, 1 when none was.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), args[0], limit, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document a line")
+	cmd.Flags().IntVar(&limit, "limit", 3, "show at most this many cases of an address")
+	return cmd
+}
+
+func (a *app) why(ctx context.Context, which string, limit int, asJSON bool) error {
+	if limit < 1 || limit > 10_000 {
+		return usagef("why: --limit %d is not between 1 and 10000", limit)
+	}
+	c, _, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, c.Store.URL, store.Options{Now: a.now})
+	if err != nil {
+		return err
+	}
+	defer db.Close(ctx)
+	cases, err := findCases(ctx, db, which, limit)
+	if err != nil {
+		return err
+	}
+	if len(cases) == 0 {
+		fmt.Fprintf(a.stderr, "no stored case of %q; cases are kept for %s, and a clean pass once an hour\n", which, c.Store.Retention)
+		return exitCode(exitFindings)
+	}
+	if asJSON {
+		encoder := json.NewEncoder(a.stdout)
+		for _, found := range cases {
+			if err := encoder.Encode(found); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	r := report{paint: a.palette(), width: a.width()}
+	for i, found := range cases {
+		if i > 0 {
+			r.line("")
+		}
+		r.stored(found, reply.Site{AuthservID: c.Site.AuthservID, URL: c.Site.URL})
+	}
+	_, err = a.stdout.Write([]byte(r.String()))
+	return err
+}
+
+func findCases(ctx context.Context, db *store.Store, which string, limit int) ([]*decision.Case, error) {
+	if addr, err := netip.ParseAddr(strings.Trim(which, "[]")); err == nil {
+		return db.Cases(ctx, addr.WithZone("").Unmap(), limit)
+	}
+	// The whole link may be pasted.
+	ref := which[strings.LastIndexByte(which, '/')+1:]
+	found, err := db.Case(ctx, ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []*decision.Case{found}, nil
+}
+
+// stored writes a case of the past.
+func (r *report) stored(c *decision.Case, words reply.Site) {
+	r.line("%s  %s  %s", r.paint.dim(c.Ref), r.paint.dim(c.At.UTC().Format("2006-01-02 15:04:05 UTC")), r.paint.dim("by "+string(c.Conn.Door)))
+	r.headline(c, verdictOf(c))
+	if c.Conn.HeloKnown {
+		r.line("   HELO %s", c.Conn.Helo)
+	}
+	r.findings(c)
+	r.dns(c)
+	r.decision(c, answerLine(words, c))
+}
