@@ -116,8 +116,8 @@ func TestLyingServer(t *testing.T) {
 	rewriting := func(c *call) { c.answer(0, "@ 300 IN A 192.0.2.80", "@ 300 IN PTR ad.example.net.") }
 	denying := func(c *call) { c.answer(dns.RcodeNameError) }
 	for name, lie := range map[string]func(*call){
-		"D155 NXDOMAIN is rewritten":    rewriting,
-		"NXDOMAIN to everything": denying,
+		"D155 NXDOMAIN is rewritten": rewriting,
+		"NXDOMAIN to everything":     denying,
 	} {
 		t.Run(name, func(t *testing.T) {
 			liar, good := serve(t, lie), serve(t, canary((*call).good))

@@ -76,7 +76,8 @@ func (c *Cache) Size() int {
 	return n
 }
 
-// Put remembers an answer until it is overwritten. The mark is the caller's.
+// Put remembers an answer until it is overwritten; one that would take more
+// than a quarter of a ring is not kept. The mark is the caller's.
 // TTL and At are kept as they are: whether an entry has expired, the reader
 // decides. Stale answers are not kept.
 func (c *Cache) Put(kind Kind, a *evidence.Answer, mark uint16) {
@@ -85,7 +86,7 @@ func (c *Cache) Put(kind Kind, a *evidence.Answer, mark uint16) {
 	entry := c.encode(buf[:0], kind, a, mark)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(entry) > len(s.ring)/4 {
+	if len(entry) > min(len(s.ring)/4, maxLen) {
 		return
 	}
 	pos := s.append(entry)

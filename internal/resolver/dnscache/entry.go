@@ -26,12 +26,13 @@ const (
 	atEDE     = 26 // uint16
 	atMark    = 28 // uint16
 	atTotal   = 30 // uint16
-	atNames   = 32 // uint8
-	atAliases = 33 // uint8
-	atAddrs   = 34 // uint8
-	atReason  = 35 // uint8
-	atServer  = 36 // uint8: octets of the server's address and port
-	headLen   = 37
+	atAddrs   = 32 // uint16
+	atNames   = 34 // uint8
+	atAliases = 35 // uint8
+	atReason  = 36 // uint8
+	atServer  = 37 // uint8: octets of the server's address and port
+	headLen   = 38
+	maxLen    = 1<<16 - 1
 )
 
 func entryLen(entry []byte) int { return int(binary.LittleEndian.Uint16(entry[atLen:])) }
@@ -43,8 +44,8 @@ func sameKey(entry []byte, kind Kind, q evidence.Question) bool {
 		string(entry[headLen:headLen+n]) == q.Name.String()
 }
 
-// encode appends the entry of an answer to dst, which must be empty. The
-// limits of evidence.Answer keep it below 16 KiB.
+// encode appends the entry of an answer to dst, which must be empty. What is
+// longer than maxLen, which no DNS message leads to, is not an entry.
 func (c *Cache) encode(dst []byte, kind Kind, a *evidence.Answer, mark uint16) []byte {
 	le := binary.LittleEndian
 	dst = dst[:headLen]
@@ -62,7 +63,8 @@ func (c *Cache) encode(dst []byte, kind Kind, a *evidence.Answer, mark uint16) [
 	le.PutUint16(dst[atEDE:], a.EDE)
 	le.PutUint16(dst[atMark:], mark)
 	le.PutUint16(dst[atTotal:], uint16(min(a.Total, 1<<16-1)))
-	dst[atNames], dst[atAliases], dst[atAddrs] = byte(len(names)), byte(len(aliases)), byte(len(addrs))
+	le.PutUint16(dst[atAddrs:], uint16(len(addrs)))
+	dst[atNames], dst[atAliases] = byte(len(names)), byte(len(aliases))
 	dst[atReason] = byte(len(reason))
 	dst = append(dst, key...)
 	dst = appendServer(dst, a.Server)
@@ -76,7 +78,7 @@ func (c *Cache) encode(dst []byte, kind Kind, a *evidence.Answer, mark uint16) [
 		dst = append(dst, addr.AsSlice()...)
 	}
 	dst = append(dst, reason...)
-	le.PutUint16(dst[atLen:], uint16(len(dst)))
+	le.PutUint16(dst[atLen:], uint16(min(len(dst), maxLen)))
 	return dst
 }
 
@@ -118,7 +120,7 @@ func (c *Cache) decode(entry []byte, q evidence.Question, a *evidence.Answer) (m
 	if a.Aliases, off, ok = readNames(entry, off, int(entry[atAliases])); !ok {
 		return 0, false
 	}
-	a.Addrs, off = readAddrs(entry, off, int(entry[atAddrs]), q.Type)
+	a.Addrs, off = readAddrs(entry, off, int(le.Uint16(entry[atAddrs:])), q.Type)
 	if n := int(entry[atReason]); n > 0 {
 		a.Reason = untrusted.New(string(entry[off : off+n]))
 	}
