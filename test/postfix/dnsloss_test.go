@@ -65,6 +65,7 @@ func loss() time.Duration {
 // lose takes the DNS away and gives it back. Questions count as asked without
 // DNS only when the rule was in force before, and until it is taken away.
 func lose(t *testing.T, w *netlab.World, gate *netlab.Gate, l *load) {
+	t.Helper()
 	w.CutDNS(t)
 	l.set(cut)
 	time.Sleep(lossBudget)
@@ -77,17 +78,23 @@ func lose(t *testing.T, w *netlab.World, gate *netlab.Gate, l *load) {
 	w.MendDNS(t)
 }
 
-// recoverWithin looks at the questions that are asked when the time to recover
-// is over, and waits for the first refusal: the state "degraded" must end too.
+// recoverWithin waits for the first good client that passes and the first bad
+// one that is refused, since the state "degraded" must end too, and then counts
+// the questions that are asked when the time to recover is over.
 func recoverWithin(t *testing.T, gate *netlab.Gate, l *load) {
+	t.Helper()
 	begun := time.Now()
-	time.Sleep(lossRecovery)
+	netlab.Eventually(t, lossRecovery, "a good client accepted after the loss", func() bool {
+		return l.seen(mending).good[accepted] > 0
+	})
+	t.Logf("good clients accepted %v after the loss", time.Since(begun).Round(10*time.Millisecond))
+	netlab.Eventually(t, lossRefusals, "a bad client refused after the loss", func() bool {
+		return l.seen(mending).bad[refused] > 0
+	})
+	t.Logf("bad clients refused %v after the loss", time.Since(begun).Round(10*time.Millisecond))
+	time.Sleep(time.Until(begun.Add(lossRecovery)))
 	l.set(mended)
 	time.Sleep(2 * time.Second)
-	netlab.Eventually(t, lossRefusals, "refusals after the loss", func() bool {
-		return l.seen(mending).bad[refused]+l.seen(mended).bad[refused] > 0
-	})
-	t.Logf("clients without PTR refused again %v after the loss, at the latest", time.Since(begun).Round(time.Second))
 	netlab.Eventually(t, lossRefusals, "the gate shows that its DNS is back", func() bool { return !degraded(t, gate) })
 }
 

@@ -22,11 +22,15 @@ func (s *site) oracle(t *testing.T) {
 	}
 	for _, why := range []string{onePTR, generic} {
 		t.Logf("%d hosts judged otherwise: %s", deviated[why], why)
+		if deviated[why] == 0 {
+			t.Errorf("documented deviation does not occur: %s", why)
+		}
 	}
 }
 
-// tries is how often Postfix is asked where chance decides.
-const tries = 4
+// tries is how often Postfix is asked where chance decides: often enough that
+// all hosts together differ once, not each of them.
+const tries = 6
 
 func (s *site) compare(t *testing.T, h host, deviated map[string]int) {
 	gate, dialogue := s.verdict(t, h, doors[0].strict)
@@ -51,7 +55,7 @@ func (s *site) compare(t *testing.T, h host, deviated map[string]int) {
 		deviated[h.deviates]++
 	}
 	if chance := len(h.postfix) > 1; !chance && !differs {
-		t.Errorf("documented difference does not occur: %s", h.deviates)
+		t.Errorf("documented deviation does not occur here: %s", h.deviates)
 	}
 }
 
