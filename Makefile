@@ -55,7 +55,7 @@ bench:
 		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n1 dirname | sort -u)
 
 docs: build
-	./bin/arpagate docs --out docs/generated
+	./bin/arpagate docs --out docs
 
 clean:
 	rm -rf bin
