@@ -53,9 +53,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // nothing is an environment without variables.
 func nothing(string) string { return "" }
 
-// TestEveryConfig covers: K128. "config check" has the verdict of config.Load,
-// which serve starts with.
+// TestEveryConfig wants of "config check" the verdict of config.Load, which
+// serve starts with.
 func TestEveryConfig(t *testing.T) {
+	// covers: K128
 	paths, err := filepath.Glob("../../internal/config/testdata/*/*.toml")
 	if err != nil || len(paths) < 50 {
 		t.Fatalf("found %d files, %v", len(paths), err)
@@ -105,8 +106,9 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// TestPanic covers: K080.
+// TestPanic plants a panic: it has an exit code of its own.
 func TestPanic(t *testing.T) {
+	// covers: K080
 	env := func(string) string { panic("planted") }
 	// The environment is asked for colours as soon as there is a terminal.
 	code := run([]string{"config", "check", "--config", "/"}, env, strings.NewReader(""), io.Discard, openTerminal(t))
@@ -148,8 +150,9 @@ func TestColour(t *testing.T) {
 	}
 }
 
-// TestWidth covers: K056.
+// TestWidth asks terminals of several widths for theirs.
 func TestWidth(t *testing.T) {
+	// covers: K056
 	terminal := openTerminal(t)
 	for columns, want := range map[uint16]int{10: narrowest, 72: 72, 500: widest, 0: usualColumns} {
 		if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {

@@ -69,9 +69,10 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestUnreadable covers: C004. Root may read everything, so the thread gives
-// that right away for the moment.
+// TestUnreadable meets a file of mode 0000. Root may read everything, so the
+// thread gives that right away for the moment.
 func TestUnreadable(t *testing.T) {
+	// covers: C004
 	dir := t.TempDir()
 	path := filepath.Join(dir, "secret.toml")
 	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.WriteFile(path, nil, 0o600), os.Chmod(path, 0)); err != nil {
