@@ -26,12 +26,15 @@ import (
 	"github.com/arpagate/arpagate/internal/store"
 )
 
-// hosts is the number of good clients in the world of the benchmarks, half of
-// them by IPv6.
-const hosts = 500
+// hosts is the number of good clients in the world of the warm benchmarks, half
+// of them by IPv6; strangers are there to be asked about once.
+const (
+	hosts     = 500
+	strangers = 20_000
+)
 
 func client(i int) netip.Addr {
-	if i%2 == 0 {
+	if i%2 == 0 && i < hosts {
 		return netip.AddrFrom4([4]byte{203, 0, 113, byte(i / 2)})
 	}
 	a := netip.MustParseAddr("2001:db8::").As16()
@@ -45,7 +48,7 @@ func world(tb testing.TB) *lab.World {
 	tb.Helper()
 	var b strings.Builder
 	b.WriteString("$TTL 86400\n. SOA ns.example.net h.example.net 1 1 1 1 3600\n")
-	for i := range hosts {
+	for i := range strangers {
 		kind := "A"
 		if client(i).Is6() {
 			kind = "AAAA"
@@ -61,24 +64,34 @@ func world(tb testing.TB) *lab.World {
 
 // whole is the gate with everything that serve puts around it.
 type whole struct {
-	gate     *gate.Gate
-	resolver *resolver.Resolver
-	store    *store.Store
+	gate  *gate.Gate
+	store *store.Store
 }
 
-func open(tb testing.TB) *whole {
+// nameserver serves the world on loopback.
+func nameserver(tb testing.TB) netip.AddrPort {
 	tb.Helper()
-	ctx := context.Background()
-	server, err := lab.Listen(ctx, world(tb), "127.0.0.1:0", lab.Options{})
+	server, err := lab.Listen(context.Background(), world(tb), "127.0.0.1:0", lab.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(server.Close)
-	dns, err := resolver.New(resolver.Config{Servers: []netip.AddrPort{server.Addr()}})
+	return server.Addr()
+}
+
+func newResolver(tb testing.TB, server netip.AddrPort) *resolver.Resolver {
+	tb.Helper()
+	dns, err := resolver.New(resolver.Config{Servers: []netip.AddrPort{server}})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = dns.Close() })
+	return dns
+}
+
+func open(tb testing.TB, dns *resolver.Resolver) *whole {
+	tb.Helper()
+	ctx := context.Background()
 	db, err := store.Open(ctx, "sqlite:"+filepath.Join(tb.TempDir(), "bench.db"), store.Options{Daemon: true})
 	if err != nil {
 		tb.Fatal(err)
@@ -91,7 +104,7 @@ func open(tb testing.TB) *whole {
 	lines := journal.NewWriter(io.Discard, 1<<20)
 	tb.Cleanup(func() { _ = lines.Close() })
 	return &whole{
-		resolver: dns, store: db,
+		store: db,
 		gate: gate.New(gate.Config{
 			DNS: dns, Memory: db, DNSHealth: dns.Sick, Mask: gate.NewMask(netip.Addr{}),
 			Recorders: []decision.Recorder{db, metrics.New(), journal.New(lines, false, journal.All)},
