@@ -29,7 +29,7 @@ type breaker struct {
 	probes  []probe // the last ones, by their start
 	second  int64   // of the budget
 	left    int
-	reserve int // part of the budget that the canaries take
+	reserve int // part of the budget that is not for questions
 }
 
 // bucket counts the outcomes of one part of the window.
@@ -131,7 +131,7 @@ func (b *breaker) recovered() bool {
 	return len(b.probes) >= closeAfter/2 && good*5 >= len(b.probes)*4
 }
 
-// trip opens the breaker. The canaries take their part of the budget.
+// trip opens the breaker. A part of the budget is kept for other queries.
 func (b *breaker) trip(why string, reserve int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -34,7 +34,7 @@ func sensitive(canaries ...resolver.Canary) func(*resolver.Config) {
 	return func(cfg *resolver.Config) {
 		cfg.Breaker = resolver.Breaker{Window: 3 * time.Second, Outcomes: 10, Probes: 5}
 		cfg.Canaries, cfg.CanaryEvery = canaries, 200*time.Millisecond
-		cfg.Try, cfg.Tries, cfg.Timeout = 100*time.Millisecond, 1, 500*time.Millisecond
+		cfg.Try, cfg.Tries, cfg.Timeout = 300*time.Millisecond, 1, time.Second
 	}
 }
 

@@ -28,7 +28,7 @@ func run(t *testing.T, rows []row) {
 	waiting := make([]evidence.Pending, len(rows))
 	for i, tt := range rows {
 		servers[i] = serve(t, tt.do)
-		resolvers[i] = open(t, nil, servers[i])
+		resolvers[i] = open(t, func(cfg *resolver.Config) { cfg.Timeout = 6 * time.Second }, servers[i])
 		waiting[i] = resolvers[i].Ask(t.Context(), ptr)
 	}
 	for i, tt := range rows {

@@ -53,7 +53,7 @@ func TestMalformed(t *testing.T) {
 		return func(c *call) { c.send(c.craft(counts)) }
 	}
 	soon := func(t *testing.T, a evidence.Answer, _ *script, stats resolver.Stats) {
-		if a.Took > time.Second {
+		if a.Took > 5*time.Second {
 			t.Errorf("took %s", a.Took)
 		}
 		if stats.Malformed != 1 {
@@ -138,7 +138,7 @@ func TestNames(t *testing.T) {
 		{"D108 a format", []string{"%s%n"}, "%s%n"},
 		{"D109 an empty A-label", []string{"xn--"}, "xn--"},
 		{"D110 a broken A-label", []string{"xn--a"}, "xn--a"},
-		{"D111 a homograph", []string{"xn--80ak6aa92e", "com"}, "xn--80ak6aa92e.com"},
+		{"D111 a homograph", []string{"xn--80ak6aa92e", "example"}, "xn--80ak6aa92e.example"},
 		{"D112 an override", []string{"xn--\u202e"}, `xn--\226\128\174`},
 		{"D113 63 octets", []string{strings.Repeat("a", 63)}, strings.Repeat("a", 63)},
 		{"D114 mixed case", []string{"MaIl", "Example"}, "mail.example"},

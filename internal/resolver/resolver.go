@@ -270,6 +270,8 @@ func cause(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return noAnswer
+	case errors.Is(err, context.Canceled):
+		return errClosed.Error()
 	case errors.As(err, &errno):
 		return errno.Error()
 	}

@@ -189,7 +189,7 @@ func (s *script) dispatch(c *call) {
 // open starts a resolver that asks the servers and ends with the test.
 func open(t testing.TB, change func(*resolver.Config), servers ...*script) *resolver.Resolver {
 	t.Helper()
-	cfg := resolver.Config{Timeout: 3 * time.Second, Try: 300 * time.Millisecond, CacheBytes: 1 << 20}
+	cfg := resolver.Config{Timeout: 30 * time.Second, Try: time.Second, CacheBytes: 1 << 20}
 	for _, s := range servers {
 		cfg.Servers = append(cfg.Servers, s.addr)
 	}

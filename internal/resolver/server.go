@@ -208,5 +208,12 @@ func (s *server) health() ServerHealth {
 	if h.Lying {
 		h.Why = s.lie
 	}
+	for _, k := range s.sockets {
+		if k != nil {
+			k.mu.Lock()
+			h.Timeouts += uint64(k.unanswered(time.Now()))
+			k.mu.Unlock()
+		}
+	}
 	return h
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/resolver"
+	"github.com/arpagate/arpagate/internal/testneed"
 )
 
 func host(i int) evidence.Question {
@@ -89,14 +90,17 @@ func TestSilentServer(t *testing.T) {
 	eventually(t, "a probe brings the server back", func() bool { next(); return r.Health().Servers[0].Up })
 }
 
-func TestSilenceIsRemembered(t *testing.T) {
+func TestTimeouts(t *testing.T) {
 	s := serve(t, func(*call) {})
-	r := open(t, func(cfg *resolver.Config) { cfg.SocketAge = time.Millisecond }, s)
+	r := open(t, func(cfg *resolver.Config) {
+		cfg.SocketAge, cfg.Try, cfg.Timeout = time.Millisecond, 200*time.Millisecond, 3*time.Second
+	}, s)
 	a := ask(t, r, ptr)
 	wantTrouble(t, a, evidence.Timeout)
 	if s.calls.Load() != 3 || r.Stats().Retried != 2 || a.Rcode != -1 {
 		t.Errorf("%d tries, %d counted, rcode %d", s.calls.Load(), r.Stats().Retried, a.Rcode)
 	}
+	eventually(t, "three timeouts are counted", func() bool { return r.Health().Servers[0].Timeouts == 3 })
 }
 
 func TestPorts(t *testing.T) {
@@ -209,7 +213,7 @@ func TestConfig(t *testing.T) {
 func TestIPv6(t *testing.T) {
 	conn, err := net.ListenUDP("udp6", &net.UDPAddr{IP: net.IPv6loopback})
 	if err != nil {
-		t.Skipf("no IPv6 loopback: %v", err)
+		testneed.Missing(t, "an IPv6 loopback address")
 	}
 	s := &script{t: t, udp: conn, addr: netip.MustParseAddrPort(conn.LocalAddr().String())}
 	s.set((*call).good)

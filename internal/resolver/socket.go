@@ -73,6 +73,7 @@ type socket struct {
 	open    int               // entries that are not nil
 	queue   []*query
 	retired bool
+	overdue int // open ones that count as timeouts already
 	wrong   int
 }
 
@@ -225,13 +226,27 @@ func (k *socket) retire(now time.Time) {
 		k.close()
 		return
 	}
+	k.overdue = k.unanswered(now)
+	k.server.timeouts.Add(uint64(k.overdue))
 	k.r.wheel.arm(&k.timer, k, now.Add(drainFor))
+}
+
+// unanswered counts the queries that are older than a question may get; k.mu
+// is held.
+func (k *socket) unanswered(now time.Time) int {
+	n := 0
+	for _, q := range k.queries {
+		if q != nil && now.Sub(q.sent) > k.r.cfg.Timeout {
+			n++
+		}
+	}
+	return n
 }
 
 // ring ends the waiting.
 func (k *socket) ring(time.Time) {
 	k.mu.Lock()
-	k.server.timeouts.Add(uint64(k.open))
+	k.server.timeouts.Add(uint64(max(k.open-k.overdue, 0)))
 	k.mu.Unlock()
 	k.close()
 }

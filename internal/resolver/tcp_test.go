@@ -1,7 +1,6 @@
 package resolver_test
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -32,7 +31,7 @@ func TestTCP(t *testing.T) {
 		return truncated(func(c *call) { c.raw(append([]byte{byte(n >> 8), byte(n)}, body...)) })
 	}
 	inTime := func(t *testing.T, a evidence.Answer, _ *script, _ resolver.Stats) {
-		if a.Took > 10*time.Second {
+		if a.Took > 20*time.Second {
 			t.Errorf("took %s", a.Took)
 		}
 	}
@@ -85,8 +84,7 @@ func TestTCPRefused(t *testing.T) {
 	t.Run("D024 TCP refused", func(t *testing.T) {
 		s := serve(t, truncated(func(*call) {}))
 		s.tcp.Close()
-		r := open(t, nil, s)
-		wantTrouble(t, ask(t, r, ptr), evidence.Failed)
+		wantTrouble(t, ask(t, open(t, nil, s), ptr), evidence.Failed)
 	})
 }
 
@@ -110,7 +108,7 @@ func TestUnreachable(t *testing.T) {
 		r := open(t, nil, closed)
 		a := ask(t, r, ptr)
 		wantTrouble(t, a, evidence.Failed)
-		if a.Took > 2*time.Second {
+		if a.Took > 10*time.Second {
 			t.Errorf("took %s to see an error", a.Took)
 		}
 	})
@@ -149,9 +147,6 @@ func TestForeignSource(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			foreign, err := net.ListenUDP("udp4", &net.UDPAddr{IP: ip})
-			if errors.Is(err, syscall.EADDRNOTAVAIL) {
-				t.Skip("this system has 127.0.0.1 alone")
-			}
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -41,7 +41,8 @@ func (r *Resolver) work(well, suspicious bool, why string) {
 		r.breaker.reset()
 		r.forgetFailures()
 	case !open && suspicious && !well && r.ctx.Err() == nil:
-		r.breaker.trip(why, len(r.cfg.Canaries)*len(r.servers))
+		// Canaries and the probes of servers that are down are queries too.
+		r.breaker.trip(why, (len(r.cfg.Canaries)+1)*len(r.servers)-1)
 	}
 }
 
@@ -77,7 +78,7 @@ func (r *Resolver) askCanaries() bool {
 		for j, a := range rounds[i].Wait() {
 			if !a.State.Complete() {
 				sound = false
-			} else if a.State == evidence.Found == r.cfg.Canaries[j].Absent {
+			} else if (a.State == evidence.Found) == r.cfg.Canaries[j].Absent {
 				lie = fmt.Sprintf("canary %s %s is %s", a.Name, a.Type, a.State)
 			}
 		}
