@@ -58,7 +58,7 @@ func (s *Store) Record(c *decision.Case) {
 // observe brings the memory of the client up to date, and adds to the job what
 // has to be written.
 func (s *Store) observe(c *decision.Case, clean bool, j *job) {
-	result := c.Evidence.IPRev.Result
+	result := viewOf(c).IPRev.Result
 	// What a sick resolver says is no observation, nor is an address that is
 	// not the client's.
 	if w := c.Evidence.Weather; result != evidence.Pass && (w.Degraded || w.Masked) {
@@ -73,6 +73,15 @@ func (s *Store) observe(c *decision.Case, clean bool, j *job) {
 		}
 		return j.seen || j.c != nil
 	})
+}
+
+// viewOf returns what the DNS says of the client, an empty view where nobody
+// has looked.
+func viewOf(c *decision.Case) *evidence.View {
+	if c.Evidence.View == nil {
+		return new(evidence.View)
+	}
+	return c.Evidence.View
 }
 
 // row is a case as the table holds it.
@@ -104,8 +113,8 @@ func encode(c *decision.Case, keepMail bool) (row, error) {
 		at:        micros(c.At),
 		client:    blob(c.Conn.Client),
 		action:    c.Decision.Action.String(),
-		iprev:     c.Evidence.IPRev.Result.String(),
-		confirmed: c.Evidence.IPRev.Confirmed.String(),
+		iprev:     viewOf(c).IPRev.Result.String(),
+		confirmed: viewOf(c).IPRev.Confirmed.String(),
 		codes:     strings.Join(codes, " "),
 		details:   string(detail),
 	}, nil
@@ -214,23 +223,24 @@ const maxAddrs = 32
 // thin returns the case with its long address lists cut, c itself where there
 // are none.
 func thin(c *decision.Case) *decision.Case {
-	e := &c.Evidence
-	long := tooLong(e.Helo.Answers)
-	for _, n := range e.IPRev.Names {
-		long = long || len(n.Addresses) > maxAddrs || tooLong(n.Forward)
+	v := viewOf(c)
+	long := tooLong(v.Helo.Answers)
+	for i := range v.IPRev.Names {
+		long = long || len(v.IPRev.Names[i].Addresses) > maxAddrs || tooLong(v.IPRev.Names[i].Forward)
 	}
-	for _, f := range c.Findings {
-		long = long || len(f.Args.Others) > maxAddrs
+	for i := range c.Findings {
+		long = long || len(c.Findings[i].Args.Others) > maxAddrs
 	}
 	if !long {
 		return c
 	}
-	t := *c
-	client := c.Conn.Client
-	t.Evidence.Helo.Answers = thinAnswers(e.Helo.Answers, client)
-	t.Evidence.IPRev.Names = slices.Clone(e.IPRev.Names)
-	for i := range t.Evidence.IPRev.Names {
-		n := &t.Evidence.IPRev.Names[i]
+	// The view is shared with other cases: cut a copy.
+	t, view, client := *c, *v, c.Conn.Client
+	t.Evidence.View = &view
+	view.Helo.Answers = thinAnswers(v.Helo.Answers, client)
+	view.IPRev.Names = slices.Clone(v.IPRev.Names)
+	for i := range view.IPRev.Names {
+		n := &view.IPRev.Names[i]
 		n.Addresses = thinAddrs(n.Addresses, client)
 		n.Forward = thinAnswers(n.Forward, client)
 	}

@@ -67,19 +67,31 @@ func (e Entry) Text() string {
 func ParseEntry(list List, text string) (Entry, error) {
 	e := Entry{List: list}
 	text = strings.TrimSpace(text)
-	if addr, err := netip.ParseAddr(text); err == nil {
-		if addr.Zone() != "" {
-			return Entry{}, fmt.Errorf("%w: %q: an address with a zone means nothing to another host", ErrEntry, text)
-		}
-		e.Network = netip.PrefixFrom(addr, addr.BitLen())
-	} else if strings.Contains(text, "/") {
+	var err error
+	switch {
+	case strings.Contains(text, "/"):
 		if e.Network, err = netip.ParsePrefix(text); err != nil {
 			return Entry{}, fmt.Errorf("%w: %q is no network: write it like 192.0.2.0/24 or 2001:db8::/32", ErrEntry, text)
 		}
-	} else if e.Domain, err = dnsname.Parse(text); err != nil {
-		return Entry{}, fmt.Errorf("%w: %q is neither a network nor a domain", ErrEntry, text)
+	case strings.Contains(text, ":") || numericLast(text):
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return Entry{}, fmt.Errorf("%w: %q is no address that other hosts know: write it like 192.0.2.1 or 2001:db8::1", ErrEntry, text)
+		}
+		e.Network = netip.PrefixFrom(addr, addr.BitLen())
+	default:
+		if e.Domain, err = dnsname.Parse(text); err != nil {
+			return Entry{}, fmt.Errorf("%w: %q is neither a network nor a domain", ErrEntry, text)
+		}
 	}
 	return e.canonical()
+}
+
+// numericLast tells an IPv4 address from a domain: no top-level domain is all
+// digits (RFC 3696 §2).
+func numericLast(s string) bool {
+	tld := s[strings.LastIndexByte(s, '.')+1:]
+	return tld != "" && strings.Trim(tld, "0123456789") == ""
 }
 
 // canonical checks the entry and returns it as it is stored.

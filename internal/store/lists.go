@@ -103,7 +103,7 @@ func (s *Store) Add(ctx context.Context, e Entry) error {
 	}
 	s.lists.mu.Lock()
 	delete(s.lists.pending, entryKey{e.List, e.Text()})
-	s.lists.set(e, newRule(e))
+	s.lists.set(e, newRule(e, e.Text()))
 	s.lists.mu.Unlock()
 	return nil
 }
@@ -196,23 +196,10 @@ func (s *Store) Entries(ctx context.Context, list List) ([]Entry, error) {
 	return out, s.explain("read the "+string(list)+" list", err)
 }
 
-// load fills an empty memory.
-func (l *lists) load(ctx context.Context, db *sql.DB) error {
-	return l.reload(ctx, db)
-}
-
 // reload reads the lists anew and keeps the counters of the rules that stay.
 // The caller holds the disk, or is alone.
 func (l *lists) reload(ctx context.Context, db *sql.DB) error {
-	old, fresh, n := l.table.Load(), newTable(), int64(0)
-	err := readEntries(ctx, db, "", func(e Entry) {
-		r := newRule(e)
-		if was := old.get(e); was != nil && was.created == r.created && was.listing == r.listing {
-			r = was
-		}
-		fresh.insert(e, r)
-		n++
-	})
+	fresh, n, err := readTable(ctx, db, l.table.Load())
 	if err != nil {
 		return err
 	}

@@ -26,13 +26,19 @@ type rule struct {
 	lastUse atomic.Int64 // microseconds
 }
 
-func newRule(e Entry) *rule {
+// newRule makes the rule of e, whose text is given, for to write it costs time.
+func newRule(e Entry, text string) *rule {
 	return &rule{
 		list:    e.List,
 		created: micros(e.Created),
 		expiry:  micros(e.Expiry),
-		listing: evidence.Listing{Entry: e.Text(), Reason: e.Reason, Owner: e.Owner, Expiry: e.Expiry},
+		listing: evidence.Listing{Entry: text, Reason: e.Reason, Owner: e.Owner, Expiry: e.Expiry},
 	}
+}
+
+// same reports whether both rules say the same of one entry.
+func (r *rule) same(o *rule) bool {
+	return o != nil && o.created == r.created && o.listing == r.listing
 }
 
 // live reports whether the rule is in force at now (microseconds). A block

@@ -237,5 +237,3 @@ func TestNoMoreCasesThanAllowed(t *testing.T) {
 		t.Errorf("%d cases, %v", len(got), err)
 	}
 }
-
-
