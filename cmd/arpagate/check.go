@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,7 +79,7 @@ func (a *app) check(ctx context.Context, target string, flags checkFlags) error 
 	defer cancel()
 	x := examiner{dns: dns, rules: rules, site: decision.Site{OwnNetworks: c.Site.OwnNetworks}, now: a.now}
 	result := x.examine(ctx, t, flags)
-	result.words = reply.Site{AuthservID: c.Site.AuthservID}
+	result.words, result.preset = reply.Site{AuthservID: c.Site.AuthservID}, rules.Preset
 	if err := a.printCheck(&result, flags.json); err != nil {
 		return err
 	}
@@ -123,7 +124,8 @@ type checkResult struct {
 	Hosts     []evidence.Answer  `json:"lookups,omitempty"`
 	Addresses []addressResult    `json:"addresses"`
 
-	words reply.Site
+	words  reply.Site
+	preset string
 }
 
 // addressResult is the examination of one address.
@@ -184,7 +186,7 @@ func (x *examiner) name(ctx context.Context, name dnsname.Name, result *checkRes
 	if len(result.Addresses) > 0 {
 		return
 	}
-	result.Error = fmt.Sprintf("%s has no address to examine: %s", hosts[0], answers[0].State)
+	result.Error = fmt.Sprintf("%s has no address to examine: %s", hosts[0], strings.ToUpper(answers[0].State.String()))
 }
 
 // address judges one address; without a HELO argument the host's name is it.
@@ -240,13 +242,17 @@ func (a *app) printCheck(result *checkResult, asJSON bool) error {
 		if i > 0 {
 			r.line("")
 		}
-		if !address.Host.IsZero() {
-			r.line("%s", r.paint.dim(address.Host.String()))
+		switch host := address.Host.String(); {
+		case address.Host.IsZero():
+		case host == result.Target:
+			r.line("%s", r.paint.dim(host))
+		default:
+			r.line("%s", r.paint.dim(host+", MX of "+result.Target))
 		}
 		r.headline(address.judged, address.Verdict)
 		r.findings(address.judged)
 		r.dns(address.judged)
-		r.decision(address.judged, answerLine(result.words, address.judged))
+		r.decision(address.judged, result.preset, answerLine(result.words, address.judged))
 	}
 	if result.Error != "" {
 		r.line("%s  %s  %s", r.paint.bold(result.Target), r.paint.verdict(result.Verdict), result.Error)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -30,10 +31,13 @@ addresses, good and bad in every known way. Ask it with any DNS tool, or with
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.lab(cmd.Context(), address, zone) },
 	}
-	cmd.Flags().StringVar(&address, "listen", "127.0.0.1:10053", "loopback address and port to serve on")
+	cmd.Flags().StringVar(&address, "listen", labAddress, "loopback address and port to serve on")
 	cmd.Flags().StringVar(&zone, "zone", "", "file with a world of your own, instead of the embedded one")
 	return cmd
 }
+
+// labAddress is where the lab world's DNS usually is.
+const labAddress = "127.0.0.1:10053"
 
 func (a *app) lab(ctx context.Context, address, zone string) error {
 	world := lab.Default()
@@ -73,15 +77,19 @@ type labServer struct {
 	dir    string
 }
 
-// startLab serves the lab world on a free port and points the configuration at
-// it: the DNS, the canaries, and a store that is thrown away.
+// startLab serves the lab world, on a free port where the usual one is taken,
+// and points the configuration at it: the DNS, the canaries, and a store that
+// is thrown away.
 func startLab(ctx context.Context, c *config.Config) (*labServer, error) {
 	dir, err := os.MkdirTemp("", "arpagate-lab-")
 	if err != nil {
 		return nil, err
 	}
 	world := lab.Default()
-	server, err := lab.Listen(ctx, world, "127.0.0.1:0", lab.Options{})
+	server, err := lab.Listen(ctx, world, labAddress, lab.Options{})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		server, err = lab.Listen(ctx, world, "127.0.0.1:0", lab.Options{})
+	}
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
@@ -108,26 +116,30 @@ func (l *labServer) stop() {
 func (l *labServer) lines(c *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `
-Arpagate is at work with the lab world (nothing leaves this machine, nothing is kept).
+Arpagate is at work in the lab world: no packet leaves this machine, and nothing
+is kept.
 
   policy  %s    Postfix policy delegation
   milter  %s
   pages   %s    /healthz /readyz /metrics, /r/REFERENCE
-  DNS     %s    the lab world
+  DNS     %s        the lab world
 
 Try, in another terminal:
 
-  bin/arpagate check --dns %s 203.0.113.1     # as it should be
-  bin/arpagate check --dns %s 203.0.113.9     # no PTR record
+  # a host as it should be, and one without a PTR record
+  bin/arpagate check --dns %s 203.0.113.1
+  bin/arpagate check --dns %s 203.0.113.9
 `, addresses(c.Listen.Policy), addresses(c.Listen.Milter), addresses(c.Listen.HTTP), l.server.Addr(), l.server.Addr(), l.server.Addr())
 	if host, port, ok := tcpOf(c.Listen.Policy); ok {
 		fmt.Fprintf(&b, `
   # ask as Postfix does; the reply holds a link to open
-  printf 'request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=203.0.113.9\nhelo_name=nameless.example.org\nrecipient=you@example.net\n\n' |
-    timeout 2 bash -c 'exec 3<>/dev/tcp/%s/%s; cat >&3; cat <&3'
+  printf '%%s\n' request=smtpd_access_policy protocol_state=RCPT \
+      client_address=203.0.113.9 helo_name=nameless.example.org \
+      recipient=you@example.net '' |
+    bash -c 'exec 3<>/dev/tcp/%s/%s; cat >&3; head -n 1 <&3'
 `, host, port)
 	}
-	fmt.Fprintf(&b, "\nThe hosts of the lab world: bin/arpagate lab --help. Stop with Ctrl-C.\n\n")
+	fmt.Fprintf(&b, "\nThe hosts of the lab world are listed in docs/lab.md. Stop with Ctrl-C.\n\n")
 	return b.String()
 }
 

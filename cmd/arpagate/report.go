@@ -50,14 +50,15 @@ type report struct {
 
 func (r *report) line(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
 
-// headline is the verdict and the fact behind it.
+// headline is the verdict and the result of iprev behind it; the findings
+// below say the rest.
 func (r *report) headline(c *decision.Case, verdict string) {
-	fact := "reverse and forward DNS agree"
+	fact := "iprev=" + c.Evidence.IPRev.Result.String()
 	switch {
-	case len(c.Findings) > 0 && verdict != verdictPass:
-		fact = c.Findings[0].Title()
-	case verdict == verdictUnknown:
+	case c.Evidence.IPRev.Result == evidence.Unjudged:
 		fact = "nothing was judged"
+	case len(c.Findings) == 0:
+		fact += ", reverse and forward DNS agree"
 	}
 	r.line("%s  %s  %s", r.paint.bold(c.Conn.Client.String()), r.paint.verdict(verdict), fact)
 }
@@ -75,23 +76,35 @@ func (r *report) findings(c *decision.Case) {
 	}
 }
 
-// dns lists the questions with their answers, as they came.
+// dns lists the questions with their answers, as they came, each once: PTR
+// and HELO often name the same host.
 func (r *report) dns(c *decision.Case) {
+	ptr := &c.Evidence.IPRev.PTR
+	if ptr.State == evidence.NotAsked && len(c.Evidence.Helo.Answers) == 0 {
+		return
+	}
 	r.line("")
 	r.line("%s", r.paint.bold("DNS"))
-	if ptr := &c.Evidence.IPRev.PTR; ptr.State != evidence.NotAsked {
-		r.answer(ptr)
+	shown := make(map[evidence.Question]bool)
+	show := func(a *evidence.Answer) {
+		if !shown[a.Question] {
+			shown[a.Question] = true
+			r.answer(a)
+		}
+	}
+	if ptr.State != evidence.NotAsked {
+		show(ptr)
 	}
 	for _, name := range c.Evidence.IPRev.Names {
 		if name.State == evidence.NameUnusable {
 			r.line("   %s  %s", name.Name, r.paint.dim("not looked up: "+string(name.Fault)))
 		}
 		for i := range name.Forward {
-			r.answer(&name.Forward[i])
+			show(&name.Forward[i])
 		}
 	}
 	for i := range c.Evidence.Helo.Answers {
-		r.answer(&c.Evidence.Helo.Answers[i])
+		show(&c.Evidence.Helo.Answers[i])
 	}
 	if more := c.Evidence.IPRev.Total - len(c.Evidence.IPRev.Names); more > 0 {
 		r.line("   %s", r.paint.dim(fmt.Sprintf("%d more PTR names were not looked at", more)))
@@ -102,6 +115,7 @@ func (r *report) dns(c *decision.Case) {
 const shownRecords = 8
 
 func (r *report) answer(a *evidence.Answer) {
+	const indent = "        "
 	var values []string
 	for _, n := range a.Names {
 		values = append(values, n.String())
@@ -116,22 +130,47 @@ func (r *report) answer(a *evidence.Answer) {
 	if len(values) == 0 {
 		said = strings.ToUpper(a.State.String())
 	}
-	from := fmt.Sprintf("ttl %s", a.TTL.Round(time.Second))
+	r.line("   %-4s %s", a.Type, a.Name)
+	for _, alias := range a.Aliases {
+		r.line("%s%s", indent, r.paint.dim("alias of "+alias.String()))
+	}
+	from := "(" + source(a) + ")"
+	if len(indent)+len(said)+2+len(from) <= r.width {
+		r.line("%s%s  %s", indent, said, r.paint.dim(from))
+		return
+	}
+	r.wrapped(indent, said)
+	r.line("%s%s", indent, r.paint.dim(from))
+}
+
+// source says how long an answer holds, and who gave it, how soon, and why.
+func source(a *evidence.Answer) string {
+	from := "ttl " + span(a.TTL)
 	if a.Server.IsValid() {
-		from += fmt.Sprintf(", %s, %s", a.Server, a.Took.Round(time.Millisecond/10))
+		from += fmt.Sprintf(", %s, %.1f ms", a.Server, float64(a.Took)/float64(time.Millisecond))
 	}
 	if !a.Reason.IsZero() {
 		from += ", " + a.Reason.String()
 	}
-	r.line("   %-4s %s", a.Type, a.Name)
-	for _, alias := range a.Aliases {
-		r.line("        %s", r.paint.dim("alias of "+alias.String()))
-	}
-	r.line("        %s  %s", said, r.paint.dim("("+from+")"))
+	return from
 }
 
-// sentence says what the rules make of the case.
-func (r *report) decision(c *decision.Case, line string) {
+// span writes a time in whole seconds without the parts that are nought: "1h",
+// "5m", "1m30s".
+func span(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// decision says what the rules make of the case; preset names the rules, empty
+// where they are not known any more.
+func (r *report) decision(c *decision.Case, preset, line string) {
 	r.line("")
 	d := &c.Decision
 	said := d.Action.String()
@@ -141,8 +180,14 @@ func (r *report) decision(c *decision.Case, line string) {
 	if d.Exempt != decision.NotExempt {
 		said += ", exempt: " + string(d.Exempt)
 	}
-	if d.Points > 0 {
+	switch {
+	case d.Points == 1:
+		said += ", 1 point"
+	case d.Points > 1:
 		said += fmt.Sprintf(", %d points", d.Points)
+	}
+	if preset != "" {
+		said += "  " + r.paint.dim("(preset "+preset+")")
 	}
 	r.line("%s  %s", r.paint.bold("Decision"), said)
 	if line != "" {

@@ -99,5 +99,5 @@ func (r *report) stored(c *decision.Case, words reply.Site) {
 	}
 	r.findings(c)
 	r.dns(c)
-	r.decision(c, answerLine(words, c))
+	r.decision(c, "", answerLine(words, c))
 }
