@@ -48,9 +48,9 @@ tell.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd.Context(), args[0], flags) },
 	}
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print one JSON document")
-	cmd.Flags().StringArrayVar(&flags.servers, "dns", nil, "ask this DNS server, ADDR:PORT (may be repeated)")
-	cmd.Flags().StringVar(&flags.helo, "helo", "", "examine this HELO argument too")
-	cmd.Flags().DurationVar(&flags.timeout, "timeout", 20*time.Second, "give up after this time")
+	cmd.Flags().StringArrayVar(&flags.servers, "dns", nil, "ask this DNS server, `ADDR:PORT` (may be repeated)")
+	cmd.Flags().StringVar(&flags.helo, "helo", "", "examine this HELO `NAME` too")
+	cmd.Flags().DurationVar(&flags.timeout, "timeout", 20*time.Second, "give up after this `TIME`")
 	return cmd
 }
 

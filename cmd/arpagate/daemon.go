@@ -89,6 +89,7 @@ func newDaemon(ctx context.Context, c *config.Config, inherited *listen.Inherite
 
 // policyOf picks from the configuration what a reload may change.
 func policyOf(c *config.Config, rules decision.Rules) gate.Policy {
+	rules.FailOpen = c.Policy.OnError == config.OnErrorAccept
 	return gate.Policy{
 		Rules: rules,
 		Site:  decision.Site{OwnNetworks: c.Site.OwnNetworks},

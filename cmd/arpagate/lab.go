@@ -31,8 +31,8 @@ addresses, good and bad in every known way. Ask it with any DNS tool, or with
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.lab(cmd.Context(), address, zone) },
 	}
-	cmd.Flags().StringVar(&address, "listen", labAddress, "loopback address and port to serve on")
-	cmd.Flags().StringVar(&zone, "zone", "", "file with a world of your own, instead of the embedded one")
+	cmd.Flags().StringVar(&address, "listen", labAddress, "loopback `ADDR:PORT` to serve on")
+	cmd.Flags().StringVar(&zone, "zone", "", "`FILE` with a world of your own, instead of the embedded one")
 	return cmd
 }
 

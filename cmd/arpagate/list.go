@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -51,6 +50,9 @@ func (a *app) listAdd(list store.List) *cobra.Command {
 			if entry.Expiry, err = parseExpiry(expires, a.now()); err != nil {
 				return err
 			}
+			if owner == "" {
+				owner = a.env("SUDO_USER")
+			}
 			entry.Reason, entry.Owner = reason, owner
 			return a.withStore(cmd.Context(), func(ctx context.Context, db *store.Store) error {
 				if err := db.Add(ctx, entry); err != nil {
@@ -62,8 +64,8 @@ func (a *app) listAdd(list store.List) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why (shown with each decision under the entry)")
-	cmd.Flags().StringVar(&owner, "owner", os.Getenv("SUDO_USER"), "who answers for the entry")
-	cmd.Flags().StringVar(&expires, "expires", "never", `when it ends: "never", a time from now as "30d" or "12h", or a date as "2027-01-31"`)
+	cmd.Flags().StringVar(&owner, "owner", "", "who answers for the entry (default $SUDO_USER)")
+	cmd.Flags().StringVar(&expires, "expires", "never", "when it ends, `TIME`: "+`"never", a time from now as "30d" or "12h", or a date as "2027-01-31"`)
 	return cmd
 }
 

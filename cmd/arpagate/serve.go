@@ -87,6 +87,8 @@ func (d *daemon) announce() {
 func (d *daemon) supervise(ctx context.Context, path, hostname string) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	// A reader of the log that goes away must not take the gate with it.
+	signal.Ignore(syscall.SIGPIPE)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)

@@ -29,7 +29,7 @@ The exit code is 0 when a case was found, 1 when none was.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), args[0], limit, asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document a line")
-	cmd.Flags().IntVar(&limit, "limit", 3, "show at most this many cases of an address")
+	cmd.Flags().IntVar(&limit, "limit", 3, "show at most `N` cases of an address")
 	return cmd
 }
 

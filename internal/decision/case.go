@@ -14,7 +14,7 @@ type Case struct {
 	// base32, 50 random bits.
 	Ref      string            `json:"ref"`
 	At       time.Time         `json:"at"`
-	Took     time.Duration     `json:"took"`
+	Took     time.Duration     `json:"took_ns"`
 	Conn     facts.Conn        `json:"conn"`
 	Evidence evidence.Evidence `json:"evidence"`
 	Findings []finding.Finding `json:"findings"`

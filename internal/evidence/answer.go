@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"time"
@@ -137,7 +138,7 @@ type Answer struct {
 	// TTL is the time for which the answer may still be believed, counted from
 	// At: of the records, of the negative answer (RFC 2308 §5), or of the
 	// memory of a failure (RFC 9520 §3.2).
-	TTL time.Duration `json:"ttl"`
+	TTL time.Duration `json:"-"`
 
 	// Rcode is the response code (RFC 6895 §2.3), -1 where none arrived.
 	Rcode int `json:"rcode"`
@@ -149,12 +150,43 @@ type Answer struct {
 
 	Server netip.AddrPort `json:"server,omitzero"` // who answered, or was asked last
 	At     time.Time      `json:"at"`              // when the answer arrived
-	Took   time.Duration  `json:"took"`            // from the first datagram to the answer
+	Took   time.Duration  `json:"-"`               // from the first datagram to the answer
 	Cached bool           `json:"cached,omitempty"`
 
 	// Stale is the last good answer where State is Trouble and memory has one
 	// not older than a day (RFC 8767 §5); it may confirm, never refuse.
 	Stale *Answer `json:"stale,omitempty"`
+}
+
+// units are the durations of an Answer in JSON: the TTL in seconds, as the DNS
+// counts it, and the time to the answer in milliseconds.
+type units struct {
+	TTL  int64   `json:"ttl"`
+	Took float64 `json:"took_ms"`
+}
+
+type plainAnswer Answer
+
+// MarshalJSON writes all fields, with ttl in seconds and took_ms.
+func (a Answer) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		plainAnswer
+		units
+	}{plainAnswer(a), units{int64(a.TTL / time.Second), float64(a.Took.Microseconds()) / 1000}})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (a *Answer) UnmarshalJSON(data []byte) error {
+	var both struct {
+		*plainAnswer
+		units
+	}
+	both.plainAnswer = (*plainAnswer)(a)
+	if err := json.Unmarshal(data, &both); err != nil {
+		return err
+	}
+	a.TTL, a.Took = time.Duration(both.units.TTL)*time.Second, time.Duration(both.units.Took*float64(time.Millisecond))
+	return nil
 }
 
 // DNS is somebody who answers questions: the resolver, or a zone in memory.

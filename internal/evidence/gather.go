@@ -36,7 +36,7 @@ type Gatherer struct {
 // authenticated client cost no question.
 func (g *Gatherer) View(ctx context.Context, c facts.Conn) *View {
 	v := &View{Source: SourceOf(c.Client), Helo: heloOf(c)}
-	v.IPRev.Address = c.Client
+	v.IPRev.Address, v.IPRev.Names = c.Client, []PTRName{} // an empty list in JSON, not null
 	if !v.Source.Special() && !c.Authenticated() {
 		g.ask(ctx, c.Client, v)
 		v.Until = v.until(g.Now())

@@ -78,7 +78,7 @@ func confirmedAt(names []PTRName) int {
 // ptrName says what the forward answers mean for one name. Only the answer of
 // the client's own family, the first, can confirm or refuse.
 func ptrName(addr netip.Addr, name dnsname.Name, answers []Answer) PTRName {
-	n := PTRName{Name: name, Fault: name.HostFault(), Forward: answers}
+	n := PTRName{Name: name, Fault: name.HostFault(), Forward: answers, Addresses: []netip.Addr{}}
 	if n.Fault != dnsname.Usable {
 		n.State = NameUnusable
 		return n
@@ -87,9 +87,8 @@ func ptrName(addr netip.Addr, name dnsname.Name, answers []Answer) PTRName {
 		n.State = NameSkipped
 		return n
 	}
-	n.Addresses = answers[0].Addrs
-	for _, other := range answers[1:] {
-		n.Addresses = slices.Concat(n.Addresses, other.Addrs)
+	for i := range answers {
+		n.Addresses = append(n.Addresses, answers[i].Addrs...)
 	}
 	switch state := answers[0].State; state {
 	case Found:

@@ -82,4 +82,3 @@ func bare(ctx context.Context, dns *resolver.Resolver, n int) bool {
 	}
 	return false
 }
-
