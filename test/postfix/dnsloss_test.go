@@ -35,6 +35,7 @@ const (
 func TestDNSLoss(t *testing.T) {
 	need(t)
 	w := netlab.New(t)
+	w.BuildGate(t)
 	z := zones()
 	for i := range uint64(goodSize) {
 		z.Host(poolAddr(goodPool, i), fmt.Sprintf("pool%d.example.net.", i))

@@ -69,6 +69,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	need(t)
 	s := &site{World: netlab.New(t)}
+	s.BuildGate(t) // first, for what doesn't build needs no world
 	s.StartDNS(t, netlab.DNS{Zones: zones(), Dead: deadNames, Silent: silentNames})
 	s.strict = s.StartGate(t, tcpGate("strict", 10000))
 	s.careful = s.StartGate(t, tcpGate("careful", 10020))
