@@ -3,7 +3,6 @@ package resolver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"net/netip"
@@ -240,26 +239,6 @@ func (r *Resolver) honest() bool {
 func (r *Resolver) rewritten() {
 	r.count.rewritten.Add(1)
 	r.rewrote.Store(r.cfg.Now().UnixNano())
-}
-
-// Health returns the state of the resolver and of its servers.
-func (r *Resolver) Health() Health {
-	h := Health{}
-	if at := r.rewrote.Load(); at != 0 {
-		h.Rewrites = r.cfg.Now().Sub(time.Unix(0, at)) < time.Hour
-	}
-	for _, s := range r.servers {
-		h.Servers = append(h.Servers, s.health())
-	}
-	switch {
-	case len(r.servers) == 0:
-		h.Degraded, h.Why = true, "no DNS server is configured"
-	case r.breaker.isOpen():
-		h.Degraded, h.Why = true, r.breaker.reason()
-	case !r.honest():
-		h.Degraded, h.Why = true, fmt.Sprintf("every DNS server answers wrongly: %s", h.Servers[0].Why)
-	}
-	return h
 }
 
 const noAnswer = "no answer in time"

@@ -122,7 +122,7 @@ func TestPorts(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if len(ports) < n/perPort || len(ids) < n*9/10 || len(names) < n*9/10 {
+	if len(ports) < n/perPort || len(ids) < n*9/10 || len(names) < n/2 {
 		t.Errorf("%d ports, %d ids, %d mixtures of case for %d queries", len(ports), len(ids), len(names), n)
 	}
 }

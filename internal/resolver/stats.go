@@ -1,10 +1,6 @@
 package resolver
 
-import (
-	"net/netip"
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
 
 // Stats counts what happened since New.
 type Stats struct {
@@ -69,31 +65,4 @@ func (r *Resolver) Stats() Stats {
 	s.InFlight = len(r.flight.tasks)
 	r.flight.mu.Unlock()
 	return s
-}
-
-// Health is how well the resolver's own means are.
-type Health struct {
-	// Degraded says that the answers, or their absence, tell nothing about
-	// the sender; Why tells the operator what is wrong.
-	Degraded bool
-	Why      string
-	// Rewrites says that a server admitted within the last hour to rewriting
-	// answers (RFC 8914 §4.16), which is a fault of the configuration.
-	Rewrites bool
-	Servers  []ServerHealth
-}
-
-// ServerHealth is the state of one server.
-type ServerHealth struct {
-	Addr netip.AddrPort
-	Up   bool
-	Why  string // why it is down, or what it lies about
-	// Lying says that it answers canaries wrongly; it is not asked while
-	// another server is left.
-	Lying    bool
-	Answers  uint64
-	Timeouts uint64 // queries that were never answered
-	Strange  uint64 // datagrams that answer nothing
-	RTT      time.Duration
-	MixCase  bool // 0x20 is on
 }
