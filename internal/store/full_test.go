@@ -12,6 +12,7 @@ import (
 
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/store"
+	"github.com/arpagate/arpagate/internal/testneed"
 )
 
 // smallDisk mounts a file system of 2 MiB.
@@ -19,7 +20,7 @@ func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
-		t.Skipf("mounting a tmpfs needs root: %v", err)
+		testneed.Missing(t, "the right to mount a tmpfs: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

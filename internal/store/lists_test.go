@@ -92,7 +92,7 @@ func TestWhichEntryCounts(t *testing.T) {
 		{"domain", []entry{{allow, "example.org", 0}}, "192.0.2.1", "mail.example.org", "allow example.org"},
 		{"domain itself", []entry{{allow, "example.org", 0}}, "192.0.2.1", "example.org", "allow example.org"},
 		{"domain not confirmed", []entry{{allow, "example.org", 0}}, "192.0.2.1", "", ""},
-		{"suffix that is no label", []entry{{allow, "example.org", 0}}, "192.0.2.1", "badexample.org", ""},
+		{"suffix that is no label", []entry{{allow, "mail.example.org", 0}}, "192.0.2.1", "notmail.example.org", ""},
 		{"escaped dot is no border", []entry{{allow, "example.org", 0}}, "192.0.2.1", `mail\.example.org`, ""},
 		{"most labels", []entry{{allow, "example.org", 0}, {block, "dsl.example.org", 0}}, "192.0.2.1", "a.dsl.example.org", "block dsl.example.org"},
 		{"same domain in both", []entry{{block, "example.org", 0}, {allow, "example.org", 0}}, "192.0.2.1", "mail.example.org", "allow example.org"},

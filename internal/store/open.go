@@ -56,8 +56,14 @@ func (s *Store) open(ctx context.Context) error {
 // nobody else has it open for the purpose of changing its schema.
 func (s *Store) openFile(ctx context.Context, sole bool) error {
 	st, err := os.Stat(s.path)
-	if err == nil && st.Size() == 0 {
-		return fmt.Errorf("%w: %q has no content", ErrDamaged, s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = create(s.path)
+	case err == nil && st.Size() == 0:
+		err = fmt.Errorf("%w: %q has no content", ErrDamaged, s.path)
+	}
+	if err != nil {
+		return err
 	}
 	if err := s.connectBoth(); err != nil {
 		return err
@@ -70,6 +76,15 @@ func (s *Store) openFile(ctx context.Context, sole bool) error {
 	}
 	s.lists.version, err = dataVersion(ctx, s.write)
 	return s.explain("open", err)
+}
+
+// create makes the file, which is nobody's but the owner's of the directory.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrURL, err)
+	}
+	return errors.Join(giveToOwner(f, filepath.Dir(path)), f.Close())
 }
 
 // openFull opens a database for which the disk has no room: SQLite then finds

@@ -129,21 +129,25 @@ func acquire(ctx context.Context, path string, daemon bool) (*fileLock, error) {
 	}
 	end := time.NewTimer(lockPatience)
 	defer end.Stop()
-	for {
+	for last := 0; ; {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
+			_ = f.Truncate(0) // the pid of a killed process
 			return &fileLock{f: f}, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nil, errors.Join(fmt.Errorf("%w: lock file: %w", ErrURL, err), f.Close())
 		}
-		if pid := holder(f); pid > 0 {
+		// Seen twice, it is not what a killed process has left for the moment.
+		pid := holder(f)
+		if pid > 0 && pid == last {
 			if !daemon {
 				return nil, f.Close()
 			}
 			return nil, errors.Join(fmt.Errorf("%w: process %d already serves %q: stop it, or give this one another [store] url",
 				ErrHeld, pid, path), f.Close())
 		}
+		last = pid
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-end.C:
@@ -169,7 +173,7 @@ func giveToOwner(f *os.File, dir string) error {
 		err = f.Chown(int(sys.Uid), int(sys.Gid))
 	}
 	if err != nil {
-		return fmt.Errorf("%w: lock file: %w", ErrURL, err)
+		return fmt.Errorf("%w: owner of %q: %w", ErrURL, f.Name(), err)
 	}
 	return nil
 }

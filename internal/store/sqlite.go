@@ -70,8 +70,6 @@ func (s *Store) connect(n int, a access) (*sql.DB, error) {
 	switch a {
 	case writing:
 		q.Set("_journal_mode", "WAL")
-		// A new database gets the permissions of the lock file.
-		q.Set("modeof", s.path+".lock")
 	case reading:
 		q.Set("_query_only", "1")
 	case alone:

@@ -129,6 +129,11 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 // counts for it: Allow or Block or neither, never both. It asks memory alone.
 // The Listing must not be changed.
 //
+// Negatives counts complete negative results of one kind (fail or permerror),
+// those within five minutes of a counted one left out; another kind starts
+// anew, a pass forgives, and trouble, or a result that came while our DNS was
+// sick or the source masked, changes nothing.
+//
 // Of the networks in force the longest counts, of the domains (matched by
 // whole labels against the confirmed names only) the one with the most labels;
 // at equal length, and between a network and a domain, allow beats block.
