@@ -136,8 +136,8 @@ type Answer struct {
 	Aliases []dnsname.Name `json:"aliases,omitempty"`
 
 	// TTL is the time for which the answer may still be believed, counted from
-	// At: of the records, of the negative answer (RFC 2308 §5), or of the
-	// memory of a failure (RFC 9520 §3.2).
+	// when it was handed out: of the records, of the negative answer (RFC 2308
+	// §5), or of the memory of a failure (RFC 9520 §3.2).
 	TTL time.Duration `json:"-"`
 
 	// Rcode is the response code (RFC 6895 §2.3), -1 where none arrived.
