@@ -39,8 +39,8 @@ func readEntries(ctx context.Context, db *sql.DB, list List, f func(Entry)) erro
 // fieldEnd and lineEnd stand behind the fields and lines of readLines; no field
 // has them in it, for they are not printable.
 const (
-	fieldEnd = "\x1f"
-	lineEnd  = "\x1e"
+	fieldEnd = '\x1f'
+	lineEnd  = '\x1e'
 	chunkLen = 64 << 10
 )
 
@@ -58,7 +58,7 @@ func readTable(ctx context.Context, db *sql.DB, old *table) (*table, int64, erro
 	for chunk := range chunks {
 		for len(chunk) > 0 {
 			var line []byte
-			line, chunk, _ = bytes.Cut(chunk, []byte(lineEnd))
+			line, chunk = cut(chunk, lineEnd)
 			e, text, err := parseLine(line, same)
 			if err != nil {
 				continue // written by other hands
@@ -80,7 +80,7 @@ func readLines(ctx context.Context, db *sql.DB, chunks chan<- []byte) error {
 	// A context that can end costs more for each row than the row itself.
 	rows, err := db.QueryContext(context.WithoutCancel(ctx),
 		`SELECT list || $1 || entry || $1 || created || $1 || expiry || $1 || owner || $1 || reason || $2 FROM entries`,
-		fieldEnd, lineEnd)
+		string(fieldEnd), string(lineEnd))
 	if err != nil {
 		return err
 	}
@@ -105,14 +105,17 @@ func readLines(ctx context.Context, db *sql.DB, chunks chan<- []byte) error {
 // Texts that many entries share are kept once, in same.
 func parseLine(line []byte, same map[string]string) (Entry, string, error) {
 	var fields [6][]byte
-	for i := range len(fields) - 1 {
-		fields[i], line, _ = bytes.Cut(line, []byte(fieldEnd))
+	for i := range fields {
+		fields[i], line = cut(line, fieldEnd)
 	}
-	fields[5] = line
 	text := string(fields[1])
-	e, err := ParseEntry(List(fields[0]), text)
+	// Add has checked it; what others have written counts as they wrote it.
+	e, err := parseTarget(text)
 	if err != nil {
 		return Entry{}, "", err
+	}
+	if e.List = Block; string(fields[0]) == string(Allow) {
+		e.List = Allow
 	}
 	created, err := strconv.ParseInt(string(fields[2]), 10, 64)
 	if err != nil {
@@ -122,6 +125,14 @@ func parseLine(line []byte, same map[string]string) (Entry, string, error) {
 	e.Created, e.Expiry = fromMicros(created), fromMicros(expiry)
 	e.Owner, e.Reason = once(same, fields[4]), once(same, fields[5])
 	return e, text, err
+}
+
+// cut returns what stands before and behind the first end.
+func cut(b []byte, end byte) (before, after []byte) {
+	if i := bytes.IndexByte(b, end); i >= 0 {
+		return b[:i], b[i+1:]
+	}
+	return b, nil
 }
 
 func once(same map[string]string, b []byte) string {

@@ -65,8 +65,17 @@ func (e Entry) Text() string {
 // behind the prefix length, networks of length 0, single labels, and public
 // suffixes in the allow list are errors.
 func ParseEntry(list List, text string) (Entry, error) {
-	e := Entry{List: list}
-	text = strings.TrimSpace(text)
+	e, err := parseTarget(strings.TrimSpace(text))
+	if err != nil {
+		return Entry{}, err
+	}
+	e.List = list
+	return e.canonical()
+}
+
+// parseTarget reads what is entered, in any spelling.
+func parseTarget(text string) (Entry, error) {
+	var e Entry
 	var err error
 	switch {
 	case strings.Contains(text, "/"):
@@ -84,7 +93,7 @@ func ParseEntry(list List, text string) (Entry, error) {
 			return Entry{}, fmt.Errorf("%w: %q is neither a network nor a domain", ErrEntry, text)
 		}
 	}
-	return e.canonical()
+	return e, nil
 }
 
 // numericLast tells an IPv4 address from a domain: no top-level domain is all
