@@ -119,10 +119,11 @@ func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
 	if old := g.transaction(c); old != nil {
 		return g.again(policy, old, c)
 	}
+	now := g.now()
 	if g.mask != nil && c.Client.IsValid() && !c.Authenticated() && !policy.Site.Owns(c.Client) {
-		g.mask.Note(c.Client, g.now())
+		g.mask.Note(c.Client, now)
 	}
-	judged := g.examine(ctx, policy, c)
+	judged := g.examine(ctx, policy, c, now)
 	g.remember(judged)
 	g.tell(judged)
 	return policy.Words.Of(judged)
@@ -130,11 +131,11 @@ func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
 
 // Examine walks the corridor as Ask does and returns the case, telling nobody.
 func (g *Gate) Examine(ctx context.Context, c facts.Conn) *decision.Case {
-	return g.examine(ctx, g.policy.Load(), c)
+	return g.examine(ctx, g.policy.Load(), c, g.now())
 }
 
-func (g *Gate) examine(ctx context.Context, policy *Policy, c facts.Conn) *decision.Case {
-	judged := &decision.Case{Ref: ref(g.rand()), At: g.now(), Conn: c}
+func (g *Gate) examine(ctx context.Context, policy *Policy, c facts.Conn, now time.Time) *decision.Case {
+	judged := &decision.Case{Ref: ref(g.rand()), At: now, Conn: c}
 	seen := g.look(ctx, c, judged.At)
 	judged.Evidence = evidence.Evidence{At: judged.At, View: seen.view, Weather: g.weather()}
 	if g.memory != nil && c.Client.IsValid() {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/arpagate/arpagate/internal/milterd"
 )
@@ -23,19 +22,8 @@ func BenchmarkMilter(b *testing.B) {
 	arpagate := serve(b, handler.Serve)
 	peer := serve(b, continues)
 	sessions(b, arpagate, hosts) // warms the cache
-	var speed [2]float64
-	for i, server := range []struct{ name, addr string }{{"bare", peer}, {"arpagate", arpagate}} {
-		b.Run(server.name, func(b *testing.B) {
-			b.ReportAllocs()
-			start := time.Now()
-			sessions(b, server.addr, b.N)
-			speed[i] = float64(b.N) / time.Since(start).Seconds()
-			b.ReportMetric(speed[i], "sessions/s")
-			if i == 1 && speed[0] > 0 {
-				b.ReportMetric(speed[1]/speed[0], "of-bare")
-			}
-		})
-	}
+	b.ResetTimer()
+	beside(b, "sessions", "bare", func(n int) { sessions(b, peer, n) }, func(n int) { sessions(b, arpagate, n) })
 }
 
 // sessions runs n sessions over new connections, kept at a time.

@@ -26,25 +26,16 @@ func BenchmarkPolicy(b *testing.B) {
 	arpagate := serve(b, handler.Serve)
 	peer := serve(b, echo)
 	drive(b, arpagate, hosts) // warms the cache
-	var speed [2]float64
-	for i, server := range []struct{ name, addr string }{{"echo", peer}, {"arpagate", arpagate}} {
-		b.Run(server.name, func(b *testing.B) {
-			b.ReportAllocs()
-			start := time.Now()
-			took := drive(b, server.addr, b.N)
-			speed[i] = float64(b.N) / time.Since(start).Seconds()
-			b.ReportMetric(speed[i], "decisions/s")
-			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
-			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
-			if i == 1 && speed[0] > 0 {
-				b.ReportMetric(speed[1]/speed[0], "of-echo")
-			}
-		})
-	}
+	b.ResetTimer()
+	var took []time.Duration
+	beside(b, "decisions", "echo", func(n int) { drive(b, peer, n) }, func(n int) { took = append(took, drive(b, arpagate, n)...) })
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 }
 
 // drive asks n questions over the kept connections and returns how long each
-// took, sorted.
+// took.
 func drive(b *testing.B, addr string, n int) []time.Duration {
 	b.Helper()
 	took := make([]time.Duration, n)
@@ -77,7 +68,6 @@ func drive(b *testing.B, addr string, n int) []time.Duration {
 		})
 	}
 	group.Wait()
-	slices.Sort(took)
 	return took
 }
 

@@ -102,7 +102,7 @@ func open(tb testing.TB, dns *resolver.Resolver) *whole {
 		tb.Fatal(err)
 	}
 	lines := journal.NewWriter(io.Discard, 1<<20)
-	tb.Cleanup(func() { _ = lines.Close() })
+	tb.Cleanup(func() { _ = lines.Close(context.Background()) })
 	return &whole{
 		store: db,
 		gate: gate.New(gate.Config{
