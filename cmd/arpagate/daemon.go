@@ -32,6 +32,7 @@ type daemon struct {
 	config   *config.Config
 	log      *slog.Logger
 	lines    *journal.Writer
+	now      func() time.Time
 	store    *store.Store
 	resolver *resolver.Resolver
 	mask     *gate.Mask
@@ -52,7 +53,7 @@ const logLimit = 4 << 20
 // newDaemon opens store, resolver and doors; what it opened before an error it
 // closes again.
 func newDaemon(ctx context.Context, c *config.Config, inherited *listen.Inherited, logTo io.Writer, now func() time.Time) (d *daemon, err error) {
-	d = &daemon{config: c, lines: journal.NewWriter(logTo, logLimit), mask: gate.NewMask(defaultGateway())}
+	d = &daemon{config: c, lines: journal.NewWriter(logTo, logLimit), now: now, mask: gate.NewMask(defaultGateway())}
 	defer func() {
 		if err != nil {
 			d.close(ctx)
@@ -103,7 +104,7 @@ func logHandler(c config.Log, to io.Writer) slog.Handler {
 	_ = level.UnmarshalText([]byte(c.Level))
 	options := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
-		return slog.NewJSONHandler(to, options)
+		return slog.NewJSONHandler(journal.ASCII(to), options)
 	}
 	return slog.NewTextHandler(to, options)
 }
@@ -159,6 +160,7 @@ func (d *daemon) run(ctx context.Context) error {
 		serve(open.kind, func() error { return open.serve(ctx, open.listener) })
 	}
 	serve("store", func() error { return d.store.Run(ctx) })
+	group.Go(func() { d.watch(ctx) })
 	d.ready.Store(true)
 	<-ctx.Done()
 	d.ready.Store(false)
@@ -174,6 +176,10 @@ func (d *daemon) run(ctx context.Context) error {
 // reload reads the file again. All of it holds or nothing: a broken file
 // leaves the old rules at work.
 func (d *daemon) reload(path, hostname string) {
+	if path == "" {
+		d.log.Warn("nothing to reload: the gate runs without a configuration file, or with --lab")
+		return
+	}
 	c, warnings, err := config.Load(path)
 	var rules decision.Rules
 	if err == nil {
@@ -193,24 +199,16 @@ func (d *daemon) reload(path, hostname string) {
 	}
 }
 
-// trouble says what keeps the gate from its work, one sentence each.
-func (d *daemon) trouble() []string {
-	var out []string
-	if sick, why := d.resolver.Sick(); sick {
-		out = append(out, "DNS degraded: "+why)
-	}
-	if masked, why := d.mask.State(); masked {
-		out = append(out, "source masked: "+why)
-	}
-	if h := d.store.Health(); !h.OK {
-		out = append(out, "store: "+h.Why)
-	}
-	return out
-}
+// How long the store may take to write what is queued, and then the log.
+const (
+	storeGrace = 10 * time.Second
+	logGrace   = 2 * time.Second
+)
 
 // close lets go of everything, in the order in which things depend on each
-// other.
+// other. Neither a disk nor a log that hangs keeps it from returning.
 func (d *daemon) close(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
 	for _, open := range d.doors {
 		_ = open.listener.Close()
 	}
@@ -218,11 +216,15 @@ func (d *daemon) close(ctx context.Context) {
 		_ = d.resolver.Close()
 	}
 	if d.store != nil {
-		if err := d.store.Close(ctx); err != nil {
+		grace, cancel := context.WithTimeout(ctx, storeGrace)
+		defer cancel()
+		if err := d.store.Close(grace); err != nil {
 			d.log.Error("store", "error", err)
 		}
 	}
-	_ = d.lines.Close()
+	grace, cancel := context.WithTimeout(ctx, logGrace)
+	defer cancel()
+	_ = d.lines.Close(grace)
 }
 
 // find returns the case of a reference, nil where there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -54,7 +55,9 @@ func (d *daemon) openDoors(ctx context.Context, inherited *listen.Inherited) err
 		}
 	}
 	if len(c.Policy)+len(c.Milter) == 0 {
-		return errors.New("no door is open for an MTA: name an address in [listen] policy or milter")
+		return &failure{
+			code: exitConfig, err: errors.New("no door is open for an MTA"), hint: "name an address in listen.policy or listen.milter",
+		}
 	}
 	return nil
 }
@@ -83,6 +86,8 @@ func (d *daemon) serveHTTP(ctx context.Context, l net.Listener) error {
 		}),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10,
+		// The default writes to standard error past the log, and waits for it.
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan struct{})
 	go func() {

@@ -8,14 +8,12 @@ import (
 // observe shows at /metrics what is counted elsewhere.
 func (d *daemon) observe() {
 	m := d.metrics
-	m.Gauge("arpagate_dns_degraded", "1 while our own DNS is held to be sick, and nobody is refused for good.", func() float64 {
-		sick, _ := d.resolver.Sick()
-		return oneIf(sick)
-	}, nil)
-	m.Gauge("arpagate_source_masked", "1 while most clients come from one address that is no client's.", func() float64 {
-		masked, _ := d.mask.State()
-		return oneIf(masked)
-	}, nil)
+	for _, s := range d.states() {
+		m.Gauge(s.metric, s.help, func() float64 {
+			in, _ := s.now()
+			return oneIf(in)
+		}, nil)
+	}
 	d.observeDoors()
 	d.observeStore()
 	d.observeResolver()

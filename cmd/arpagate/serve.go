@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/arpagate/arpagate/internal/listen"
 )
@@ -37,9 +38,6 @@ store in a temporary directory, and prints lines to try.`,
 	return cmd
 }
 
-// stopGrace is how long the store may take to write what is queued.
-const stopGrace = 10 * time.Second
-
 func (a *app) serve(ctx context.Context, withLab bool) error {
 	c, path, err := a.loadConfig()
 	if err != nil {
@@ -54,6 +52,12 @@ func (a *app) serve(ctx context.Context, withLab bool) error {
 		defer world.stop()
 		tryIt = world.lines(c)
 	}
+	// A reader of the log that goes away must not take the gate with it, nor a
+	// SIGHUP that comes while the store is being opened.
+	signal.Ignore(syscall.SIGPIPE)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	hostname, _ := os.Hostname()
 	warnings := c.Complete(hostname)
 	inherited := listen.Inherit()
@@ -69,10 +73,13 @@ func (a *app) serve(ctx context.Context, withLab bool) error {
 	}
 	_ = inherited.Close()
 	d.announce()
-	if _, err := a.stdout.Write([]byte(tryIt)); err != nil {
-		d.log.Warn("the lines to try could not be printed", "error", err)
+	if withLab {
+		path = "" // the lab's settings are not those of the file
+		if _, err := a.stdout.Write([]byte(tryIt)); err != nil {
+			d.log.Warn("the lines to try could not be printed", "error", err)
+		}
 	}
-	return d.supervise(ctx, path, hostname)
+	return d.supervise(ctx, hangup, func() { d.reload(path, hostname) })
 }
 
 // announce logs where the doors are.
@@ -84,36 +91,47 @@ func (d *daemon) announce() {
 }
 
 // supervise runs the daemon and hands it the signals, until it is told to stop.
-func (d *daemon) supervise(ctx context.Context, path, hostname string) error {
+// Of many SIGHUPs at a time, two at least lead to a reload: the first, and one
+// after the last.
+func (d *daemon) supervise(ctx context.Context, hangup <-chan os.Signal, reload func()) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	// A reader of the log that goes away must not take the gate with it.
-	signal.Ignore(syscall.SIGPIPE)
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() { done <- d.run(ctx) }()
+	go func() {
+		defer cancel()
+		done <- d.run(ctx)
+	}()
 	notify(systemd.SdNotifyReady)
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-hangup:
-			if path == "" {
-				d.log.Warn("nothing to reload: there is no configuration file")
-				continue
-			}
-			notify(systemd.SdNotifyReloading)
-			d.reload(path, hostname)
+			notify(reloading())
+			reload()
 			notify(systemd.SdNotifyReady)
-		case err := <-done:
-			notify(systemd.SdNotifyStopping)
-			d.log.Info("stopped", "error", err)
-			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-			defer cancel()
-			d.close(grace)
-			return err
+		case <-ctx.Done():
 		}
 	}
+	notify(systemd.SdNotifyStopping)
+	d.log.Info("stopping")
+	err := <-done
+	if err != nil {
+		d.log.Error("stopped", "error", err)
+	} else {
+		d.log.Info("stopped")
+	}
+	d.close(ctx)
+	return err
+}
+
+// reloading is what systemd wants to hear before a reload: with the time, so
+// that Type=notify-reload can tell this reload from an earlier one, see
+// sd_notify(3).
+func reloading() string {
+	var now unix.Timespec
+	// CLOCK_MONOTONIC is there on every kernel that Go runs on.
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	return fmt.Sprintf("%s\nMONOTONIC_USEC=%d", systemd.SdNotifyReloading, now.Nano()/1000)
 }
 
 // notify tells the service manager, where there is one: sd_notify(3).

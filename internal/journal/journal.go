@@ -38,22 +38,8 @@ func New(out io.Writer, json bool, which Which) *Journal {
 	return &Journal{out: out, json: json, which: which, lines: sync.Pool{New: func() any { return new(line) }}}
 }
 
-// Record writes the line of one case. Its fields, in order, after time, level
-// and msg=case; those without a value are left out:
-//
-//	ref      reference of the case, as printed in the reply
-//	door     protocol of the listener: policy, milter
-//	client   address of the SMTP client, or "unknown"
-//	action   accept, tag, defer or reject
-//	would    the action without monitor mode and exemption, where it differs
-//	exempt   why the client was let through, where it was
-//	iprev    pass, fail, temperror, permerror or unjudged (RFC 8601 §2.7.3)
-//	ptr      the confirmed PTR name, else the first one
-//	helo     the HELO argument
-//	codes    the codes of the findings, joined by commas
-//	points   sum of the points
-//	notes    what softened the action, joined by semicolons
-//	ms       duration in milliseconds
+// Record writes the line of one case: time, level and msg as slog writes them,
+// and then the fields of Fields that have a value, in their order.
 func (j *Journal) Record(c *decision.Case) {
 	if j.which == None || j.which == Refused && c.Decision.Would < decision.Defer {
 		return
@@ -122,11 +108,19 @@ func ptr(r *evidence.IPRev) dnsname.Name {
 	return r.Confirmed
 }
 
+// maxValue bounds each value, so that a line stays one that every collector
+// takes. A name of 255 octets, each of them escaped, fits.
+const (
+	maxValue = 1024
+	cutMark  = "..."
+)
+
 // line is one log line in the making.
 type line struct {
 	json  bool
 	text  []byte
-	value int // where the value under way begins
+	value int    // where the value under way begins
+	held  []byte // for quote
 }
 
 func (l *line) begin(at time.Time) {
@@ -159,6 +153,9 @@ func (l *line) open(key string) {
 }
 
 func (l *line) close() {
+	if len(l.text)-l.value > maxValue {
+		l.text = append(l.text[:l.value+maxValue-len(cutMark)], cutMark...)
+	}
 	quote := l.json
 	for _, c := range l.text[l.value:] {
 		quote = quote || c <= ' ' || c == '"' || c == '=' || c > '~'
@@ -170,13 +167,12 @@ func (l *line) close() {
 
 // quote escapes the value under way. It is a second net: values come printable.
 func (l *line) quote() {
-	var held [256]byte
-	value := append(held[:0], l.text[l.value:]...)
+	l.held = append(l.held[:0], l.text[l.value:]...)
 	l.text = l.text[:l.value]
 	if !l.json {
 		l.text = append(l.text, '"')
 	}
-	for _, c := range value {
+	for _, c := range l.held {
 		switch {
 		case c == '"' || c == '\\':
 			l.text = append(l.text, '\\', c)

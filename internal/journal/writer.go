@@ -1,13 +1,15 @@
 package journal
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"sync"
 )
 
 // Writer hands lines to a slow or broken io.Writer without ever making the
-// caller wait: it keeps at most limit octets, and counts and drops lines
-// beyond. It is safe for concurrent use.
+// caller wait: it keeps at most limit octets, and drops and counts the lines
+// beyond, and those that out did not take. It is safe for concurrent use.
 type Writer struct {
 	out   io.Writer
 	limit int
@@ -28,7 +30,7 @@ func NewWriter(out io.Writer, limit int) *Writer {
 	return w
 }
 
-// Write queues one line. It never fails and never blocks.
+// Write queues one line, with its line end. It never fails and never blocks.
 func (w *Writer) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	if len(w.pending)+len(line) > w.limit || w.closed {
@@ -48,14 +50,20 @@ func (w *Writer) Dropped() uint64 {
 	return w.dropped
 }
 
-// Close writes what is queued and stops. It waits for out.
-func (w *Writer) Close() error {
+// Close writes what is queued and stops. Where out takes it no more, Close
+// returns when ctx ends, with its error; the write that hangs then keeps its
+// goroutine, for nothing can interrupt it.
+func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
 	w.filled.Signal()
-	<-w.done
-	return nil
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (w *Writer) pump() {
@@ -71,9 +79,9 @@ func (w *Writer) pump() {
 		if len(batch) == 0 {
 			return
 		}
-		if _, err := w.out.Write(batch); err != nil {
+		if n, err := w.out.Write(batch); err != nil {
 			w.mu.Lock()
-			w.dropped++
+			w.dropped += uint64(bytes.Count(batch[n:], []byte{'\n'}))
 			w.mu.Unlock()
 		}
 	}
