@@ -173,7 +173,7 @@ func parseSetting(t *testing.T, text string) setting {
 		case "masked":
 			s.mask = gate.NewMask(netip.Addr{})
 			for range 60 {
-				s.mask.Note(netip.MustParseAddr(value), noon.Add(-2*time.Minute))
+				s.mask.Note(netip.MustParseAddr(value), evidence.SourceOf(netip.MustParseAddr(value)), noon.Add(-2*time.Minute))
 			}
 		case "seen":
 			s.memory.Negatives, err = strconv.Atoi(value)

@@ -119,11 +119,10 @@ func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
 	if old := g.transaction(c); old != nil {
 		return g.again(policy, old, c)
 	}
-	now := g.now()
+	judged := g.examine(ctx, policy, c)
 	if g.mask != nil && c.Client.IsValid() && !c.Authenticated() && !policy.Site.Owns(c.Client) {
-		g.mask.Note(c.Client, now)
+		g.mask.Note(c.Client, judged.Evidence.Source, judged.At)
 	}
-	judged := g.examine(ctx, policy, c, now)
 	g.remember(judged)
 	g.tell(judged)
 	return policy.Words.Of(judged)
@@ -131,11 +130,11 @@ func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
 
 // Examine walks the corridor as Ask does and returns the case, telling nobody.
 func (g *Gate) Examine(ctx context.Context, c facts.Conn) *decision.Case {
-	return g.examine(ctx, g.policy.Load(), c, g.now())
+	return g.examine(ctx, g.policy.Load(), c)
 }
 
-func (g *Gate) examine(ctx context.Context, policy *Policy, c facts.Conn, now time.Time) *decision.Case {
-	judged := &decision.Case{Ref: ref(g.rand()), At: now, Conn: c}
+func (g *Gate) examine(ctx context.Context, policy *Policy, c facts.Conn) *decision.Case {
+	judged := &decision.Case{Ref: ref(g.rand()), At: g.now(), Conn: c}
 	seen := g.look(ctx, c, judged.At)
 	judged.Evidence = evidence.Evidence{At: judged.At, View: seen.view, Weather: g.weather()}
 	if g.memory != nil && c.Client.IsValid() {

@@ -151,13 +151,13 @@ func TestMask(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := gate.NewMask(gateway)
 			for i := range 120 {
-				m.Note(tt.clients[i%len(tt.clients)], start.Add(time.Duration(i)*time.Second))
+				m.Note(tt.clients[i%len(tt.clients)], evidence.SourceOf(tt.clients[i%len(tt.clients)]), start.Add(time.Duration(i)*time.Second))
 			}
 			if got, why := m.State(); got != tt.want || got != (why != "") {
 				t.Errorf("masked %v: %q", got, why)
 			}
 			for i := range 200 {
-				m.Note(stranger, start.Add(time.Hour+time.Duration(i)*time.Second))
+				m.Note(stranger, evidence.SourceOf(stranger), start.Add(time.Hour+time.Duration(i)*time.Second))
 			}
 			if got, _ := m.State(); got {
 				t.Error("masked for ever")

@@ -25,8 +25,9 @@ type Mask struct {
 }
 
 // The detector judges windows of at least maskSample connections and
-// maskWindow: masked is what has more than half of them from one address that
-// is no client's. It keeps count of maskSuspects addresses.
+// maskWindow, and once in between, as soon as there are maskSample: masked is
+// what has more than half of them from one address that is no client's. It
+// keeps count of maskSuspects addresses.
 const (
 	maskWindow   = time.Minute
 	maskSample   = 50
@@ -41,8 +42,8 @@ func NewMask(gateway netip.Addr) *Mask {
 
 // Note counts one connection of a client that has not authenticated and is not
 // of the site's own networks.
-func (m *Mask) Note(client netip.Addr, now time.Time) {
-	suspect := client == m.gateway || internal(client)
+func (m *Mask) Note(client netip.Addr, source evidence.Source, now time.Time) {
+	suspect := client == m.gateway || internal(source)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.since.IsZero() {
@@ -52,10 +53,11 @@ func (m *Mask) Note(client netip.Addr, now time.Time) {
 	if suspect && (len(m.suspects) < maskSuspects || m.suspects[client] > 0) {
 		m.suspects[client]++
 	}
-	if m.total >= maskSample && now.Sub(m.since) >= maskWindow || m.total == maskSample {
+	over := m.total >= maskSample && now.Sub(m.since) >= maskWindow
+	if over || m.total == maskSample {
 		m.judge()
 	}
-	if now.Sub(m.since) >= maskWindow && m.total >= maskSample {
+	if over {
 		m.since, m.total = now, 0
 		clear(m.suspects)
 	}
@@ -80,11 +82,6 @@ func (m *Mask) State() (masked bool, why string) {
 
 // internal reports whether the address belongs to somebody's own network.
 // Loopback is left out: the machine's own submissions are no strangers.
-func internal(a netip.Addr) bool {
-	switch evidence.SourceOf(a).Kind {
-	case "private", "shared", "link-local":
-		return true
-	default:
-		return false
-	}
+func internal(s evidence.Source) bool {
+	return s.Kind == "private" || s.Kind == "shared" || s.Kind == "link-local"
 }
