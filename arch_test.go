@@ -79,6 +79,7 @@ var outside = []guard{
 	{"github.com/miekg/dns", "lab", "the program reads DNS with its own loop over dnsmessage"},
 	{"golang.org/x/net/dns/dnsmessage", "resolver lab", "messages are packed and read in one room"},
 	{"golang.org/x/net/publicsuffix", "dnsname", "organizational domains are found in one room"},
+	{"golang.org/x/net/netutil", "cmd", "the pages must not starve the doors of file descriptors"},
 	{"golang.org/x/net/ipv4", "resolver", "batched system calls for many questions on few sockets"},
 	{"golang.org/x/net/ipv6", "resolver", "batched system calls for many questions on few sockets"},
 	{"golang.org/x/sys", "listen resolver store cmd", "system calls belong to sockets and files"},

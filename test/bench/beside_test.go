@@ -10,11 +10,11 @@ import (
 // that a neighbour's load falls on both, and the median of the ratios counts.
 const rounds = 9
 
-// beside runs b.N units of work through a peer and through the gate, in turns,
+// beside runs n units of work through a peer and through the gate, in turns,
 // and reports the gate's speed, the peer's, and the median ratio.
-func beside(b *testing.B, unit, peer string, theirs, ours func(n int)) {
+func beside(b *testing.B, n int, unit, peer string, theirs, ours func(n int)) {
 	b.Helper()
-	share := max(1, b.N/rounds)
+	share := max(1, n/rounds)
 	var ratios []float64
 	var took [2]time.Duration
 	for range rounds {

@@ -18,15 +18,12 @@ import (
 // resolver, with a memory of its own, that is asked the same questions and
 // judges nothing.
 func BenchmarkCold(b *testing.B) {
-	if b.N > strangers {
-		b.Skipf("there are %d strangers only: run with -benchtime=%dx", strangers, strangers)
-	}
 	server := nameserver(b)
 	dns := newResolver(b, server)
 	w := open(b, newResolver(b, server))
 	var bareNext, gateNext atomic.Int64
 	b.ResetTimer()
-	beside(b, "decisions", "resolver",
+	beside(b, min(b.N, strangers), "decisions", "resolver",
 		func(n int) { inParallel(b, n, &bareNext, func(i int) bool { return bare(dns, i) }) },
 		func(n int) { inParallel(b, n, &gateNext, func(i int) bool { return decided(w, i) }) })
 }

@@ -23,7 +23,7 @@ func BenchmarkMilter(b *testing.B) {
 	peer := serve(b, continues)
 	sessions(b, arpagate, hosts) // warms the cache
 	b.ResetTimer()
-	beside(b, "sessions", "bare", func(n int) { sessions(b, peer, n) }, func(n int) { sessions(b, arpagate, n) })
+	beside(b, b.N, "sessions", "bare", func(n int) { sessions(b, peer, n) }, func(n int) { sessions(b, arpagate, n) })
 }
 
 // sessions runs n sessions over new connections, kept at a time.

@@ -28,7 +28,7 @@ func BenchmarkPolicy(b *testing.B) {
 	drive(b, arpagate, hosts) // warms the cache
 	b.ResetTimer()
 	var took []time.Duration
-	beside(b, "decisions", "echo", func(n int) { drive(b, peer, n) }, func(n int) { took = append(took, drive(b, arpagate, n)...) })
+	beside(b, b.N, "decisions", "echo", func(n int) { drive(b, peer, n) }, func(n int) { took = append(took, drive(b, arpagate, n)...) })
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
