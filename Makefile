@@ -3,7 +3,7 @@
 # make check  vet, staticcheck, gofumpt and the conventions of this project
 # make fuzz   run every fuzz target for FUZZTIME
 # make bench  measure, beside the yardsticks of each measurement
-# make docs   write the generated pages anew
+# make docs   write the generated pages anew, and what the examples print
 # make build  the program, in bin/arpagate
 # make clean  remove what was built
 
@@ -56,6 +56,7 @@ bench:
 
 docs: build
 	./bin/arpagate docs --out docs
+	go test -count=1 -run='^(TestMadeParts|TestExamples)$$' ./cmd/arpagate -update
 
 clean:
 	rm -rf bin
