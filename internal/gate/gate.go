@@ -115,6 +115,7 @@ func (g *Gate) SetPolicy(p Policy) { g.policy.Store(&p) }
 // Ask answers one question of a listener. It always answers, within the
 // budget: what went wrong on the way is a finding, not an error.
 func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
+	c.Client = c.Client.Unmap()
 	policy := g.policy.Load()
 	if old := g.transaction(c); old != nil {
 		return g.again(policy, old, c)
