@@ -228,7 +228,7 @@ func hostTable(t *testing.T) string {
 	return b.String() + "\n"
 }
 
-// tryIt is what "make run" prints.
+// tryIt is what "make run" prints besides its commands and the log.
 func tryIt(t *testing.T) string {
 	world := lab.Default()
 	server, err := lab.Listen(t.Context(), world, "127.0.0.1:0", lab.Options{})
@@ -237,7 +237,7 @@ func tryIt(t *testing.T) string {
 	}
 	defer server.Close()
 	lines := (&labServer{world: world, server: server}).lines(config.Default())
-	return "```text\n$ make run\n" + strings.ReplaceAll(lines, server.Addr().String(), labAddress) + "```\n"
+	return "\n```text\n" + strings.Trim(strings.ReplaceAll(lines, server.Addr().String(), labAddress), "\n") + "\n```\n\n"
 }
 
 // fieldRow is a row of the table of fields in docs/check.md.
@@ -295,7 +295,7 @@ var sameShapes = []struct {
 	at *regexp.Regexp
 	as string
 }{
-	{regexp.MustCompile(`^addresses\[\]\.(iprev|findings|decision)`), "$1"},
+	{regexp.MustCompile(`^addresses\[\]\.(iprev|findings|decision|helo|source)`), "$1"},
 	{regexp.MustCompile(`^(iprev\.ptr|iprev\.names\[\]\.forward\[\]|helo\.answers\[\]|lookups\[\])\.`), "answer."},
 }
 
