@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,23 +13,22 @@ import (
 	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
-	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/reply"
 	"github.com/arpagate/arpagate/internal/resolver"
-	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 // checkFlags are the flags of check.
 type checkFlags struct {
 	json    bool
 	servers []string
-	helo    string
+	helo    *string // nil without the flag; "" is a client that gives no name
 	timeout time.Duration
 }
 
 func newCheckCommand(a *app) *cobra.Command {
 	var flags checkFlags
+	var helo string
 	cmd := &cobra.Command{
 		Use:   "check TARGET",
 		Short: "Examine the DNS identity of an address, host or domain",
@@ -43,13 +41,18 @@ its MX records are examined).
 
 The exit code is 0 when all is well, 1 with findings that refuse nobody, 2
 where mail would be refused for what the DNS says, 3 where the DNS could not
-tell.`,
+tell, or where there was nothing to examine.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.check(cmd.Context(), args[0], flags) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("helo") {
+				flags.helo = &helo
+			}
+			return a.check(cmd.Context(), args[0], flags)
+		},
 	}
 	cmd.Flags().BoolVar(&flags.json, "json", false, "print one JSON document")
 	cmd.Flags().StringArrayVar(&flags.servers, "dns", nil, "ask this DNS server, `ADDR:PORT` (may be repeated)")
-	cmd.Flags().StringVar(&flags.helo, "helo", "", "examine this HELO `NAME` too")
+	cmd.Flags().StringVar(&helo, "helo", "", "examine this HELO `NAME` too")
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 20*time.Second, "give up after this `TIME`")
 	return cmd
 }
@@ -78,7 +81,7 @@ func (a *app) check(ctx context.Context, target string, flags checkFlags) error 
 	ctx, cancel := context.WithTimeout(ctx, flags.timeout)
 	defer cancel()
 	x := examiner{dns: dns, rules: rules, site: decision.Site{OwnNetworks: c.Site.OwnNetworks}, now: a.now}
-	result := x.examine(ctx, t, flags)
+	result := x.examine(ctx, t, flags.helo)
 	result.words, result.preset = reply.Site{AuthservID: c.Site.AuthservID}, rules.Preset
 	if err := a.printCheck(&result, flags.json); err != nil {
 		return err
@@ -109,23 +112,28 @@ func (a *app) openResolver(c config.DNS, flags []string) (*resolver.Resolver, er
 	return resolver.New(resolver.Config{Servers: servers, Now: a.now, CacheBytes: 1 << 20, Timeout: c.Timeout})
 }
 
-// checkResult is the JSON document of check, schema 1. Its first fields are
-// those of the worst address.
+// checkResult is the JSON document of check, schema 1: docs/schema/check-1.json.
+// Its first fields are those of the worst address.
 type checkResult struct {
-	Schema    int                `json:"schema"`
-	Target    string             `json:"target"`
-	Verdict   string             `json:"verdict"`
-	IPRev     *evidence.IPRev    `json:"iprev,omitempty"`
-	Findings  []finding.Finding  `json:"findings"`
-	Decision  *decision.Decision `json:"decision,omitempty"`
-	Helo      *evidence.Helo     `json:"helo,omitempty"`
-	Source    *evidence.Source   `json:"source,omitempty"`
-	Error     string             `json:"error,omitempty"`
-	Hosts     []evidence.Answer  `json:"lookups,omitempty"`
-	Addresses []addressResult    `json:"addresses"`
+	Schema   int                `json:"schema"`
+	Target   string             `json:"target"`
+	Verdict  string             `json:"verdict"`
+	IPRev    *evidence.IPRev    `json:"iprev,omitempty"`
+	Findings []finding.Finding  `json:"findings"`
+	Decision *decision.Decision `json:"decision,omitempty"`
+	Helo     *evidence.Helo     `json:"helo,omitempty"`
+	Source   *evidence.Source   `json:"source,omitempty"`
+	// Error says why there was nothing to examine, Notes what could not be
+	// examined beside the addresses.
+	Error     string            `json:"error,omitempty"`
+	Notes     []string          `json:"notes,omitempty"`
+	Lookups   []evidence.Answer `json:"lookups,omitempty"`
+	Addresses []addressResult   `json:"addresses"`
 
-	words  reply.Site
-	preset string
+	floor   string // the verdict is no better than that
+	assumed bool   // the HELO name is that of the host
+	words   reply.Site
+	preset  string
 }
 
 // addressResult is the examination of one address.
@@ -134,100 +142,12 @@ type addressResult struct {
 	Host     dnsname.Name      `json:"host,omitzero"`
 	Verdict  string            `json:"verdict"`
 	IPRev    evidence.IPRev    `json:"iprev"`
+	Helo     evidence.Helo     `json:"helo"`
+	Source   evidence.Source   `json:"source"`
 	Findings []finding.Finding `json:"findings"`
 	Decision decision.Decision `json:"decision"`
 
 	judged *decision.Case
-}
-
-// examiner walks the corridor for the addresses of one target.
-type examiner struct {
-	dns   evidence.DNS
-	rules decision.Rules
-	site  decision.Site
-	now   func() time.Time
-}
-
-func (x *examiner) examine(ctx context.Context, t target, flags checkFlags) checkResult {
-	result := checkResult{Schema: 1, Target: t.String(), Verdict: verdictUnknown, Findings: []finding.Finding{}, Addresses: []addressResult{}}
-	if t.Addr.IsValid() {
-		result.Addresses = append(result.Addresses, x.address(ctx, t.Addr, dnsname.Name{}, flags.helo))
-	} else {
-		x.name(ctx, t.Name, &result, flags.helo)
-	}
-	result.sum()
-	return result
-}
-
-// maxTargets bounds the addresses that one name leads to.
-const maxTargets = 16
-
-// name examines the addresses of a domain's MX hosts, or of the host itself.
-func (x *examiner) name(ctx context.Context, name dnsname.Name, result *checkResult, helo string) {
-	hosts := []dnsname.Name{name}
-	mx := x.dns.Ask(ctx, evidence.Question{Name: name, Type: evidence.MX}).Wait()[0]
-	result.Hosts = append(result.Hosts, mx)
-	if mx.State == evidence.Found {
-		hosts = mx.Names
-	}
-	var questions []evidence.Question
-	for _, host := range hosts {
-		questions = append(questions, evidence.Question{Name: host, Type: evidence.A}, evidence.Question{Name: host, Type: evidence.AAAA})
-	}
-	answers := x.dns.Ask(ctx, questions...).Wait()
-	result.Hosts = append(result.Hosts, answers...)
-	for _, a := range answers {
-		for _, addr := range a.Addrs {
-			if len(result.Addresses) < maxTargets {
-				result.Addresses = append(result.Addresses, x.address(ctx, addr, a.Name, helo))
-			}
-		}
-	}
-	if len(result.Addresses) > 0 {
-		return
-	}
-	result.Error = fmt.Sprintf("%s has no address to examine: %s", hosts[0], strings.ToUpper(answers[0].State.String()))
-}
-
-// address judges one address; without a HELO argument the host's name is it.
-func (x *examiner) address(ctx context.Context, addr netip.Addr, host dnsname.Name, helo string) addressResult {
-	conn := facts.Conn{Door: facts.Check, Stage: facts.Rcpt, Client: addr.Unmap()}
-	if helo == "" {
-		helo = host.String()
-	}
-	if helo != "" {
-		conn.Helo, conn.HeloKnown = untrusted.New(helo), true
-	}
-	gatherer := evidence.Gatherer{DNS: x.dns, Now: x.now, Thorough: true}
-	c := &decision.Case{At: x.now(), Conn: conn}
-	c.Evidence = evidence.Evidence{At: c.At, View: gatherer.View(ctx, conn)}
-	c.Findings = finding.Of(conn, c.Evidence.View)
-	c.Decision = x.rules.Decide(&x.site, conn, &c.Evidence, c.Findings)
-	c.Took = x.now().Sub(c.At)
-	findings := c.Findings
-	if findings == nil {
-		findings = []finding.Finding{}
-	}
-	return addressResult{
-		Address: conn.Client, Host: host, Verdict: verdictOf(c), IPRev: c.Evidence.IPRev, Findings: findings, Decision: c.Decision, judged: c,
-	}
-}
-
-// sum lifts the worst address to the top of the document.
-func (r *checkResult) sum() {
-	rank := map[string]int{verdictPass: 0, verdictWarn: 1, verdictUnknown: 2, verdictFail: 3}
-	worst := -1
-	for i := range r.Addresses {
-		if worst < 0 || rank[r.Addresses[i].Verdict] > rank[r.Addresses[worst].Verdict] {
-			worst = i
-		}
-	}
-	if worst < 0 {
-		return
-	}
-	w := &r.Addresses[worst]
-	e := &w.judged.Evidence
-	r.Verdict, r.IPRev, r.Findings, r.Decision, r.Helo, r.Source = w.Verdict, &w.IPRev, w.Findings, &w.Decision, &e.Helo, &e.Source
 }
 
 func (a *app) printCheck(result *checkResult, asJSON bool) error {
@@ -237,26 +157,7 @@ func (a *app) printCheck(result *checkResult, asJSON bool) error {
 		return encoder.Encode(result)
 	}
 	r := report{paint: a.palette(), width: a.width()}
-	for i := range result.Addresses {
-		address := &result.Addresses[i]
-		if i > 0 {
-			r.line("")
-		}
-		switch host := address.Host.String(); {
-		case address.Host.IsZero():
-		case host == result.Target:
-			r.line("%s", r.paint.dim(host))
-		default:
-			r.line("%s", r.paint.dim(host+", MX of "+result.Target))
-		}
-		r.headline(address.judged, address.Verdict)
-		r.findings(address.judged)
-		r.dns(address.judged)
-		r.decision(address.judged, result.preset, answerLine(result.words, address.judged))
-	}
-	if result.Error != "" {
-		r.line("%s  %s  %s", r.paint.bold(result.Target), r.paint.verdict(result.Verdict), result.Error)
-	}
+	r.check(result)
 	_, err := a.stdout.Write([]byte(r.String()))
 	return err
 }

@@ -40,7 +40,7 @@ var exitMeanings = []struct {
 	{exitOK, "done; check: pass"},
 	{exitFindings, "check: findings that refuse nobody; why, list remove: nothing found"},
 	{exitRefused, "check: mail would be refused"},
-	{exitUnknown, "check: the DNS could not tell"},
+	{exitUnknown, "check: the DNS could not tell, or nothing to examine"},
 	{exitUsage, "wrong arguments"},
 	{exitUnavailable, "a file, socket, store or server that is needed can't be had"},
 	{exitInternal, "a fault in arpagate itself"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/arpagate/arpagate/internal/store"
-	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 func newListCommand(a *app) *cobra.Command {
@@ -43,7 +43,7 @@ func (a *app) listAdd(list store.List) *cobra.Command {
 		Short: "Add an entry, or replace the one with the same network or domain",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			entry, err := store.ParseEntry(list, args[0])
+			entry, err := parseEntry(list, args[0])
 			if err != nil {
 				return err
 			}
@@ -55,10 +55,18 @@ func (a *app) listAdd(list store.List) *cobra.Command {
 			}
 			entry.Reason, entry.Owner = reason, owner
 			return a.withStore(cmd.Context(), func(ctx context.Context, db *store.Store) error {
+				entries, err := db.Entries(ctx, list)
+				if err != nil {
+					return err
+				}
 				if err := db.Add(ctx, entry); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(a.stdout, "%s: %s added\n", list, entry.Text())
+				done := "added"
+				if slices.ContainsFunc(entries, func(e store.Entry) bool { return e.Text() == entry.Text() }) {
+					done = "replaced"
+				}
+				_, err = fmt.Fprintf(a.stdout, "%s: %s %s\n", list, entry.Text(), done)
 				return err
 			})
 		},
@@ -67,6 +75,15 @@ func (a *app) listAdd(list store.List) *cobra.Command {
 	cmd.Flags().StringVar(&owner, "owner", "", "who answers for the entry (default $SUDO_USER)")
 	cmd.Flags().StringVar(&expires, "expires", "never", "when it ends, `TIME`: "+`"never", a time from now as "30d" or "12h", or a date as "2027-01-31"`)
 	return cmd
+}
+
+// parseEntry reads an entry; what can't be one is a wrong argument.
+func parseEntry(list store.List, text string) (store.Entry, error) {
+	entry, err := store.ParseEntry(list, text)
+	if err != nil {
+		return store.Entry{}, usagef("list %s: %s", list, strings.TrimPrefix(err.Error(), "store: "))
+	}
+	return entry, nil
 }
 
 // parseExpiry reads the flag --expires; all dates are UTC.
@@ -93,20 +110,48 @@ func (a *app) listRemove(list store.List) *cobra.Command {
 		Short: "Remove an entry; exit code 1 when there is none",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			entry, err := parseEntry(list, args[0])
+			if err != nil {
+				return err
+			}
 			return a.withStore(cmd.Context(), func(ctx context.Context, db *store.Store) error {
-				removed, err := db.Remove(ctx, list, args[0])
+				removed, err := db.Remove(ctx, list, entry.Text())
 				if err != nil {
 					return err
 				}
 				if !removed {
-					fmt.Fprintf(a.stderr, "%s: there is no entry %s\n", list, untrusted.New(args[0]))
-					return exitCode(exitFindings)
+					return a.notListed(ctx, db, entry)
 				}
-				_, err = fmt.Fprintf(a.stdout, "%s: %s removed\n", list, untrusted.New(args[0]))
+				_, err = fmt.Fprintf(a.stdout, "%s: %s removed\n", list, entry.Text())
 				return err
 			})
 		},
 	}
+}
+
+// notListed tells of an entry that is not there, and of the wider ones that
+// hold for it all the same.
+func (a *app) notListed(ctx context.Context, db *store.Store, entry store.Entry) error {
+	entries, err := db.Entries(ctx, entry.List)
+	if err != nil {
+		return err
+	}
+	said := "there is no entry " + entry.Text()
+	for _, e := range entries {
+		if covers(e, entry) {
+			said += ", but " + e.Text() + " covers it"
+		}
+	}
+	fmt.Fprintf(a.stderr, "%s: %s\n", entry.List, said)
+	return exitFindings
+}
+
+// covers reports whether the wide entry holds for all of the narrow one.
+func covers(wide, narrow store.Entry) bool {
+	if narrow.Network.IsValid() {
+		return wide.Network.IsValid() && wide.Network.Bits() <= narrow.Network.Bits() && wide.Network.Contains(narrow.Network.Addr())
+	}
+	return !wide.Domain.IsZero() && narrow.Domain.Under(wide.Domain)
 }
 
 func (a *app) listShow(list store.List) *cobra.Command {
@@ -141,7 +186,7 @@ func (a *app) printEntries(list store.List, entries []store.Entry) error {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ENTRY\tEXPIRES\tHITS\tLAST USE\tOWNER\tREASON")
 	for _, e := range entries {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", e.Text(), day(e.Expiry, a.now()), e.Hits, day(e.LastUse, time.Time{}), e.Owner, e.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", e.Text(), moment(e.Expiry, a.now()), e.Hits, moment(e.LastUse, time.Time{}), e.Owner, e.Reason)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -150,16 +195,21 @@ func (a *app) printEntries(list store.List, entries []store.Entry) error {
 	return err
 }
 
-// day prints a date; one that lies before now has run out.
-func day(t, now time.Time) string {
-	switch {
-	case t.IsZero():
+// moment prints a time in UTC, a whole day as its date; one that lies before now
+// has run out.
+func moment(t, now time.Time) string {
+	if t.IsZero() {
 		return "never"
-	case t.Before(now):
-		return t.UTC().Format("2006-01-02") + " (over)"
-	default:
-		return t.UTC().Format("2006-01-02")
 	}
+	form := "2006-01-02 15:04"
+	if t.Equal(t.Truncate(24 * time.Hour)) {
+		form = "2006-01-02"
+	}
+	said := t.UTC().Format(form)
+	if t.Before(now) {
+		said += " (over)"
+	}
+	return said
 }
 
 // withStore opens the store beside a daemon or without one, for one command.

@@ -322,7 +322,7 @@ var volatile = []struct {
 }{
 	{reference, "${1}REF"},
 	{regexp.MustCompile(`\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z| UTC)`), "TIME"},
-	{regexp.MustCompile(`\b20\d{2}-\d{2}-\d{2}\b`), "DATE"},
+	{regexp.MustCompile(`\b20\d{2}-\d{2}-\d{2}( \d{2}:\d{2})?\b`), "DATE"},
 	{regexp.MustCompile(`\d+\.\d ms`), "N ms"},
 	{regexp.MustCompile(`\bms=[\d.]+`), "ms=N"},
 	{regexp.MustCompile(`"took_ms": [\d.]+`), `"took_ms": N`},

@@ -40,15 +40,84 @@ func verdictOf(c *decision.Case) string {
 	return verdict
 }
 
+// worse returns the worse of two verdicts. What is unknown may be as bad as can
+// be, but a failure is certain.
+func worse(a, b string) string {
+	rank := map[string]int{verdictPass: 0, verdictWarn: 1, verdictUnknown: 2, verdictFail: 3}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
 // report writes a case for people: verdict, causes with their remedies, then
 // what the DNS said.
 type report struct {
 	strings.Builder
 	paint palette
 	width int
+	shown map[evidence.Question]bool // the answers that stand there already
 }
 
 func (r *report) line(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
+
+// check writes the examination of a target. For a name the verdict on all its
+// addresses comes first, with the lookups that led to them.
+func (r *report) check(result *checkResult) {
+	if len(result.Lookups) > 0 {
+		r.summary(result)
+		r.answers(result.Lookups)
+	}
+	for i := range result.Addresses {
+		a := &result.Addresses[i]
+		if r.Len() > 0 {
+			r.line("")
+		}
+		r.headline(a.judged, a.Verdict)
+		r.helo(a.judged, result.assumed)
+		r.findings(a.judged)
+		r.dns(a.judged)
+		r.decision(a.judged, result.preset, answerLine(result.words, a.judged))
+	}
+}
+
+// summary is the verdict on a name, with a line for each address and for each
+// thing that is missing.
+func (r *report) summary(result *checkResult) {
+	said := "1 address"
+	if n := len(result.Addresses); n != 1 {
+		said = fmt.Sprintf("%d addresses", n)
+	}
+	r.line("%s  %s  %s", r.paint.bold(result.Target), r.paint.verdict(result.Verdict), said)
+	longest := 0
+	for i := range result.Addresses {
+		longest = max(longest, len(result.Addresses[i].Address.String()))
+	}
+	for i := range result.Addresses {
+		a := &result.Addresses[i]
+		gap := strings.Repeat(" ", longest-len(a.Address.String()))
+		r.line("   %s%s  %s  %s", a.Address, gap, r.paint.verdict(a.Verdict), a.Host)
+	}
+	if result.Error != "" {
+		r.wrapped("   ", result.Error)
+	}
+	for _, note := range result.Notes {
+		r.wrapped("   ", note)
+	}
+}
+
+// helo says which HELO argument was examined; assumed, that nobody said it.
+func (r *report) helo(c *decision.Case, assumed bool) {
+	switch {
+	case !c.Conn.HeloKnown:
+	case c.Conn.Helo.IsZero():
+		r.line("   no HELO name")
+	case assumed:
+		r.line("   HELO %s %s", c.Conn.Helo, r.paint.dim("(assumed: the host's name)"))
+	default:
+		r.line("   HELO %s", c.Conn.Helo)
+	}
+}
 
 // headline is the verdict and the result of iprev behind it; the findings
 // below say the rest.
@@ -76,38 +145,48 @@ func (r *report) findings(c *decision.Case) {
 	}
 }
 
-// dns lists the questions with their answers, as they came, each once: PTR
-// and HELO often name the same host.
+// dns lists the questions with their answers, as they came, each once: PTR and
+// HELO often name the same host, and a host's addresses have its name in common.
 func (r *report) dns(c *decision.Case) {
-	ptr := &c.Evidence.IPRev.PTR
-	if ptr.State == evidence.NotAsked && len(c.Evidence.Helo.Answers) == 0 {
-		return
+	var answers []evidence.Answer
+	if c.Evidence.IPRev.PTR.State != evidence.NotAsked {
+		answers = append(answers, c.Evidence.IPRev.PTR)
 	}
-	r.line("")
-	r.line("%s", r.paint.bold("DNS"))
-	shown := make(map[evidence.Question]bool)
-	show := func(a *evidence.Answer) {
-		if !shown[a.Question] {
-			shown[a.Question] = true
-			r.answer(a)
-		}
-	}
-	if ptr.State != evidence.NotAsked {
-		show(ptr)
-	}
+	var remarks []string
 	for _, name := range c.Evidence.IPRev.Names {
 		if name.State == evidence.NameUnusable {
-			r.line("   %s  %s", name.Name, r.paint.dim("not looked up: "+string(name.Fault)))
+			remarks = append(remarks, fmt.Sprintf("%s was not looked up: %s", name.Name, name.Fault))
 		}
-		for i := range name.Forward {
-			show(&name.Forward[i])
-		}
+		answers = append(answers, name.Forward...)
 	}
-	for i := range c.Evidence.Helo.Answers {
-		show(&c.Evidence.Helo.Answers[i])
-	}
+	answers = append(answers, c.Evidence.Helo.Answers...)
 	if more := c.Evidence.IPRev.Total - len(c.Evidence.IPRev.Names); more > 0 {
-		r.line("   %s", r.paint.dim(fmt.Sprintf("%d more PTR names were not looked at", more)))
+		remarks = append(remarks, fmt.Sprintf("%d more PTR names were not looked at", more))
+	}
+	r.answers(answers)
+	for _, remark := range remarks {
+		r.line("   %s", r.paint.dim(remark))
+	}
+}
+
+// answers lists the answers that the report has not shown yet.
+func (r *report) answers(answers []evidence.Answer) {
+	if r.shown == nil {
+		r.shown = make(map[evidence.Question]bool)
+	}
+	heading := false
+	for i := range answers {
+		a := &answers[i]
+		if r.shown[a.Question] {
+			continue
+		}
+		r.shown[a.Question] = true
+		if !heading {
+			r.line("")
+			r.line("%s", r.paint.bold("DNS"))
+			heading = true
+		}
+		r.answer(a)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +52,7 @@ func (a *app) why(ctx context.Context, which string, limit int, asJSON bool) err
 		return err
 	}
 	if len(cases) == 0 {
-		fmt.Fprintf(a.stderr, "no stored case of %q; cases are kept for %s, and a clean pass once an hour\n", which, c.Store.Retention)
+		fmt.Fprintf(a.stderr, "no stored case of %q; cases are kept for %s, and a clean pass once an hour\n", which, days(c.Store.Retention))
 		return exitCode(exitFindings)
 	}
 	if asJSON {
@@ -90,13 +91,19 @@ func findCases(ctx context.Context, db *store.Store, which string, limit int) ([
 	return []*decision.Case{found}, nil
 }
 
+// days writes a retention.
+func days(d time.Duration) string {
+	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return span(d)
+}
+
 // stored writes a case of the past.
 func (r *report) stored(c *decision.Case, words reply.Site) {
 	r.line("%s  %s  %s", r.paint.dim(c.Ref), r.paint.dim(c.At.UTC().Format("2006-01-02 15:04:05 UTC")), r.paint.dim("by "+string(c.Conn.Door)))
 	r.headline(c, verdictOf(c))
-	if c.Conn.HeloKnown {
-		r.line("   HELO %s", c.Conn.Helo)
-	}
+	r.helo(c, false)
 	r.findings(c)
 	r.dns(c)
 	r.decision(c, "", answerLine(words, c))
