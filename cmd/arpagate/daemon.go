@@ -52,40 +52,44 @@ const logLimit = 4 << 20
 
 // newDaemon opens store, resolver and doors; what it opened before an error it
 // closes again.
-func newDaemon(ctx context.Context, c *config.Config, inherited *listen.Inherited, logTo io.Writer, now func() time.Time) (d *daemon, err error) {
-	d = &daemon{config: c, lines: journal.NewWriter(logTo, logLimit), now: now, mask: gate.NewMask(defaultGateway())}
-	defer func() {
-		if err != nil {
-			d.close(ctx)
-		}
-	}()
+func newDaemon(ctx context.Context, c *config.Config, inherited *listen.Inherited, logTo io.Writer, now func() time.Time) (*daemon, error) {
+	d := &daemon{config: c, lines: journal.NewWriter(logTo, logLimit), now: now, mask: gate.NewMask(defaultGateway())}
+	if err := d.open(ctx, inherited); err != nil {
+		d.close(ctx)
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *daemon) open(ctx context.Context, inherited *listen.Inherited) error {
+	c := d.config
 	d.log = slog.New(logHandler(c.Log, d.lines))
 	rules, err := c.Rules()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d.store, err = store.Open(ctx, c.Store.URL, store.Options{
-		Daemon: true, KeepMail: c.Store.KeepMailAddresses, Retention: c.Store.Retention, Now: now, Log: d.log,
+		Daemon: true, KeepMail: c.Store.KeepMailAddresses, Retention: c.Store.Retention, Now: d.now, Log: d.log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if d.resolver, err = newResolver(c.DNS, d.log, now); err != nil {
-		return nil, err
+	if d.resolver, err = newResolver(c.DNS, d.log, d.now); err != nil {
+		return err
 	}
 	d.metrics = metrics.New()
 	d.gate = gate.New(gate.Config{
 		DNS: d.resolver, Memory: d.store, DNSHealth: d.resolver.Sick, Mask: d.mask,
 		Recorders: []decision.Recorder{d.store, d.metrics, journal.New(d.lines, c.Log.Format == "json", journal.Which(c.Log.Cases))},
 		Policy:    policyOf(c, rules),
-		Now:       now, Rand: randomBits,
+		Now:       d.now, Rand: randomBits,
 		Budget: c.DNS.Timeout, Hurry: c.DNS.StressTimeout,
 	})
 	if err = d.openDoors(ctx, inherited); err != nil {
-		return nil, err
+		return err
 	}
 	d.observe()
-	return d, nil
+	return nil
 }
 
 // policyOf picks from the configuration what a reload may change.

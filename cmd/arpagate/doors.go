@@ -54,11 +54,6 @@ func (d *daemon) openDoors(ctx context.Context, inherited *listen.Inherited) err
 			d.doors = append(d.doors, door{kind: kind.name, listener: l, serve: kind.serve})
 		}
 	}
-	if len(c.Policy)+len(c.Milter) == 0 {
-		return &failure{
-			code: exitConfig, err: errors.New("no door is open for an MTA"), hint: "name an address in listen.policy or listen.milter",
-		}
-	}
 	return nil
 }
 
