@@ -231,10 +231,18 @@ func (d *daemon) close(ctx context.Context) {
 	_ = d.lines.Close(grace)
 }
 
-// find returns the case of a reference, nil where there is none.
+// find returns the case of a reference, nil where there is none. One that is
+// not found may still wait for the disk: the sender can be quicker than that.
 func (d *daemon) find(ctx context.Context, ref string) (*decision.Case, error) {
 	c, err := d.store.Case(ctx, ref)
-	if errors.Is(err, store.ErrNotFound) {
+	if !errors.Is(err, store.ErrNotFound) {
+		return c, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	// What can't be written soon is not found: the page says so.
+	_ = d.store.Flush(waiting)
+	if c, err = d.store.Case(ctx, ref); errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
 	return c, err

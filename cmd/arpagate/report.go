@@ -207,7 +207,7 @@ func (r *report) answer(a *evidence.Answer) {
 	}
 	said := strings.Join(values, ", ")
 	if len(values) == 0 {
-		said = strings.ToUpper(a.State.String())
+		said = a.State.Mnemonic()
 	}
 	r.line("   %-4s %s", a.Type, a.Name)
 	for _, alias := range a.Aliases {

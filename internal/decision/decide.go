@@ -26,11 +26,12 @@ func (r *Rules) Decide(s *Site, c facts.Conn, e *evidence.Evidence, found []find
 	d := Decision{}
 	if e.Memory.Block != nil {
 		d.add(Cause{Code: BlockListed, Action: Reject})
+	} else {
+		for i := range found {
+			r.earn(&d, &found[i], e)
+		}
+		r.addPoints(&d, found)
 	}
-	for i := range found {
-		r.earn(&d, &found[i], e)
-	}
-	r.addPoints(&d, found)
 	d.soften(e)
 	d.Would = d.Action
 	if d.Exempt = exemption(s, c, e); d.Exempt != NotExempt {
@@ -122,7 +123,19 @@ func (p Patience) wait(e *evidence.Evidence) string {
 	if seen >= p.Times && span >= p.Over {
 		return ""
 	}
-	return fmt.Sprintf("patience: observation %d of %d, %s of %s", seen, p.Times, span.Round(time.Second), p.Over)
+	return fmt.Sprintf("patience: seen %d of %d times, over %s of %s", min(seen, p.Times), p.Times, minutes(min(span, p.Over)), minutes(p.Over))
+}
+
+// minutes writes a time without the units that are zero: 1h, 1h30m, 40m.
+func minutes(d time.Duration) string {
+	text := strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")
+	if rest, ok := strings.CutSuffix(text, "h0m"); ok {
+		return rest + "h"
+	}
+	if text == "" {
+		return "0m"
+	}
+	return text
 }
 
 // soften turns a reject into a defer where the view is doubtful: while our own

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -85,6 +86,17 @@ var stateNames = [...]string{
 
 // String returns the state in lower case, as in the JSON.
 func (s State) String() string { return stateNames[s] }
+
+// Mnemonic returns the state as people who know the DNS write it: NXDOMAIN,
+// NODATA, SERVFAIL, REFUSED; the rest in lower case.
+func (s State) Mnemonic() string {
+	switch s {
+	case NXDomain, NoData, ServFail, Refused:
+		return strings.ToUpper(s.String())
+	default:
+		return s.String()
+	}
+}
 
 // Complete reports whether the state is an answer, be it a negative one.
 func (s State) Complete() bool { return s == Found || s.Negative() }

@@ -58,7 +58,7 @@ var catalogue = index([]Entry{
 		Code: DNSTrouble, Title: "The DNS gave no complete answer", Detail: "7.25", RFC: "RFC 8601 §2.7.3",
 		Remedy: "Whoever runs the name servers of that zone must make them answer; until then nothing is held against the address, and mail is only asked to come back later.",
 		text: func(a Args) string {
-			return fmt.Sprintf("The question for %s ended with %s%s. A question that was not answered is not an absence: the result is temperror.", a.Name, a.State, because(a.Why))
+			return fmt.Sprintf("The question for %s ended with %s%s. A question that was not answered is not an absence: the result is temperror.", a.Name, a.State.Mnemonic(), because(a.Why))
 		},
 		fact: func(a Args) string { return fmt.Sprintf("reverse DNS of %s could not be checked", a.Address) },
 	},
@@ -66,7 +66,7 @@ var catalogue = index([]Entry{
 		Code: PTRMissing, Title: "The address has no PTR record", Detail: "7.25", RFC: "RFC 1912 §2.1",
 		Remedy: "The holder of the address (your provider, hoster, or whoever runs its reverse zone) must publish a PTR record that names the mail server.",
 		text: func(a Args) string {
-			return fmt.Sprintf("There is no PTR record at %s (%s), so %s has no name.", a.Name, a.State, a.Address)
+			return fmt.Sprintf("There is no PTR record at %s (%s), so %s has no name.", a.Name, a.State.Mnemonic(), a.Address)
 		},
 		fact: func(a Args) string { return fmt.Sprintf("%s has no PTR record", a.Address) },
 	},
@@ -145,7 +145,7 @@ var catalogue = index([]Entry{
 		Code: HeloUnresolvable, Title: "The HELO name does not resolve", Detail: "7.1", RFC: "RFC 5321 §2.3.5",
 		Remedy: "Give the HELO name an address record, or say a name that has one.",
 		text: func(a Args) string {
-			return fmt.Sprintf("%s has no A and no AAAA record (%s).", a.Name, a.State)
+			return fmt.Sprintf("%s has no A and no AAAA record (%s).", a.Name, a.State.Mnemonic())
 		},
 		fact: func(a Args) string { return fmt.Sprintf("HELO name %s does not resolve", a.Name) },
 	},
