@@ -103,10 +103,10 @@ func TestUnder(t *testing.T) {
 	}{
 		{"mail.example.com", "example.com", true},
 		{"example.com", "example.com", true},
-		{"notexample.com", "example.com", false},
+		{"notmail.example.com", "mail.example.com", false},
 		{"example.com", "mail.example.com", false},
-		{`evil\.example.com`, "example.com", false},
-		{`evil\\.example.com`, "example.com", true},
+		{`evil\.mail.example.com`, "mail.example.com", false},
+		{`evil\\.mail.example.com`, "mail.example.com", true},
 		{"mail.example.org", ".", true},
 	} {
 		if got := dnsname.MustParse(tt.name).Under(dnsname.MustParse(tt.zone)); got != tt.want {
