@@ -59,7 +59,7 @@ func (x *examiner) name(ctx context.Context, name dnsname.Name, result *checkRes
 	case mx.State == evidence.Found:
 		hosts = mx.Names
 	case mx.State.Trouble():
-		result.note(verdictUnknown, "its MX record could not be looked up (%s), so it is examined as a host", loud(mx.State))
+		result.note(verdictUnknown, "its MX record could not be looked up (%s), so it is examined as a host", mx.State.Mnemonic())
 	}
 	var questions []evidence.Question
 	for _, host := range hosts {
@@ -91,19 +91,18 @@ func (r *checkResult) host(host dnsname.Name, answers ...evidence.Answer) {
 			r.Addresses = append(r.Addresses, addressResult{Address: addr.Unmap(), Host: host})
 		}
 		if a.State.Trouble() {
-			trouble = append(trouble, fmt.Sprintf("%s: %s", a.Type, loud(a.State)))
+			trouble = append(trouble, fmt.Sprintf("%s: %s", a.Type, a.State.Mnemonic()))
 		}
 	}
-	named := "it"
-	if host.String() != r.Target {
-		named = "MX host " + host.String()
-	}
+	itself := host.String() == r.Target
 	switch {
+	case len(trouble) > 0 && itself:
+		r.note(verdictUnknown, "its addresses could not be looked up (%s)", strings.Join(trouble, ", "))
 	case len(trouble) > 0:
-		r.note(verdictUnknown, "the addresses of %s could not be looked up (%s)", named, strings.Join(trouble, ", "))
+		r.note(verdictUnknown, "the addresses of MX host %s could not be looked up (%s)", host, strings.Join(trouble, ", "))
 	case len(r.Addresses) > had:
-	case named != "it":
-		r.note(verdictWarn, "%s has no address: %s", named, loud(answers[0].State))
+	case !itself:
+		r.note(verdictWarn, "MX host %s has no address: %s", host, answers[0].State.Mnemonic())
 	case answers[0].State == evidence.NXDomain:
 		r.Error = "the name does not exist: NXDOMAIN"
 	default:
@@ -116,9 +115,6 @@ func (r *checkResult) note(floor, format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 	r.floor = worse(r.floor, floor)
 }
-
-// loud writes a state as the DNS names it, apart from the words around it.
-func loud(s evidence.State) string { return strings.ToUpper(s.String()) }
 
 // address judges one address; without a HELO argument the host's name is it.
 func (x *examiner) address(ctx context.Context, result *addressResult, helo *string) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/arpagate/arpagate/internal/config"
 	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/lab"
 	"github.com/arpagate/arpagate/internal/listen"
 )
@@ -40,6 +41,9 @@ addresses, good and bad in every known way. Ask it with any DNS tool, or with
 const labAddress = "127.0.0.1:10053"
 
 func (a *app) lab(ctx context.Context, address, zone string) error {
+	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
+		return usagef("lab: --listen %q is not a loopback address with a port, as in %s", address, labAddress)
+	}
 	world := lab.Default()
 	if zone != "" {
 		text, err := os.ReadFile(zone)
@@ -47,7 +51,7 @@ func (a *app) lab(ctx context.Context, address, zone string) error {
 			return fmt.Errorf("lab: %w", err)
 		}
 		if world, err = lab.Parse(string(text)); err != nil {
-			return fmt.Errorf("lab: %s: %w", zone, err)
+			return fmt.Errorf("lab: %s: %s", zone, strings.TrimPrefix(err.Error(), "lab: "))
 		}
 	}
 	server, err := lab.Listen(ctx, world, address, lab.Options{})
@@ -62,12 +66,27 @@ func (a *app) lab(ctx context.Context, address, zone string) error {
 	for _, h := range world.Hosts() {
 		fmt.Fprintf(&b, "  %-15s  %-10s  %s\n", h.Address, h.Expect, h.Title)
 	}
-	fmt.Fprintf(&b, "\nTry: arpagate check --dns %s 203.0.113.9\nStop with Ctrl-C.\n", server.Addr())
+	fmt.Fprintf(&b, "\nTry: arpagate check --dns %s %s\nStop with Ctrl-C.\n", server.Addr(), tryHost(world))
 	if _, err := fmt.Fprint(a.stdout, b.String()); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// tryHost returns a host of the world to try: the first that does not pass, or
+// what to put there for a world that describes none.
+func tryHost(world *lab.World) string {
+	hosts := world.Hosts()
+	for _, h := range hosts {
+		if h.Expect != evidence.Pass.String() {
+			return h.Address.String()
+		}
+	}
+	if len(hosts) > 0 {
+		return hosts[0].Address.String()
+	}
+	return "NAME"
 }
 
 // labServer is the lab world behind "serve --lab".
