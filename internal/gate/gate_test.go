@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/netip"
 	"regexp"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,9 +27,9 @@ func open(t *testing.T, dns evidence.DNS) (*gate.Gate, *counting) {
 		t.Fatal(err)
 	}
 	told := &counting{}
-	bits := uint64(0)
+	var bits atomic.Uint64
 	return gate.New(gate.Config{
-		DNS: dns, Now: time.Now, Rand: func() uint64 { bits += 0x9e3779b97f4a7c15; return bits },
+		DNS: dns, Now: time.Now, Rand: func() uint64 { return bits.Add(0x9e3779b97f4a7c15) },
 		Recorders: []decision.Recorder{told},
 		Policy:    gate.Policy{Rules: strict, Words: reply.Site{AuthservID: "mx.example.net", URL: "https://gate.example.net"}},
 	}), told
@@ -163,5 +165,33 @@ func TestMask(t *testing.T) {
 				t.Error("masked for ever")
 			}
 		})
+	}
+}
+
+// Listeners ask at once while a reload replaces the policy: under -race this
+// shows what is not guarded.
+func TestManyAskWhileThePolicyChanges(t *testing.T) {
+	g, told := open(t, lab.Default())
+	careful, err := decision.Preset("careful")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for n := range 100 {
+				c := rcpt("203.0.113.9", "alice@example.net", strconv.Itoa(n%20))
+				if r := g.Ask(context.Background(), c); r.Verb == reply.Pass {
+					t.Errorf("asker %d, question %d: passed", i, n)
+				}
+				if n%10 == 0 {
+					g.SetPolicy(gate.Policy{Rules: careful, Words: reply.Site{AuthservID: "mx.example.net"}})
+				}
+			}
+		})
+	}
+	group.Wait()
+	if len(told.cases) < 20 {
+		t.Errorf("%d cases for 20 transactions", len(told.cases))
 	}
 }
