@@ -155,7 +155,7 @@ func (r *report) dns(c *decision.Case) {
 	var remarks []string
 	for _, name := range c.Evidence.IPRev.Names {
 		if name.State == evidence.NameUnusable {
-			remarks = append(remarks, fmt.Sprintf("%s was not looked up: %s", name.Name, name.Fault))
+			remarks = append(remarks, fmt.Sprintf("%s was not looked up, for it is no host name (%s)", name.Name, name.Fault))
 		}
 		answers = append(answers, name.Forward...)
 	}
@@ -165,7 +165,7 @@ func (r *report) dns(c *decision.Case) {
 	}
 	r.answers(answers)
 	for _, remark := range remarks {
-		r.line("   %s", r.paint.dim(remark))
+		r.wrapped("   ", r.paint.dim(remark))
 	}
 }
 
@@ -219,7 +219,7 @@ func (r *report) answer(a *evidence.Answer) {
 		return
 	}
 	r.wrapped(indent, said)
-	r.line("%s%s", indent, r.paint.dim(from))
+	r.wrapped(indent, r.paint.dim(from))
 }
 
 // source says how long an answer holds, and who gave it, how soon, and why.
