@@ -31,6 +31,7 @@ var madePart = regexp.MustCompile(`(?s)<!-- ([a-z]+): made by make docs -->\n(.*
 func TestMadeParts(t *testing.T) {
 	parts := map[string]func(*testing.T) string{
 		"presets": presetTable, "findings": findingSections, "hosts": hostTable, "tryit": tryIt,
+		"metrics": metricTable, "labels": labelTable, "fields": logTable,
 	}
 	seen := map[string]bool{}
 	for _, d := range documentsOf(t) {

@@ -20,9 +20,15 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	cases    map[facts.Door]*[decision.Reject + 1][evidence.PermError + 1]prometheus.Counter
-	exempt   *prometheus.CounterVec
+	exempt   map[decision.Exemption]prometheus.Counter
 	findings map[finding.Code]prometheus.Counter
 	seconds  prometheus.Histogram
+}
+
+// exemptions are the reasons that have a counter: all of them.
+var exemptions = []decision.Exemption{
+	decision.Authenticated, decision.SpecialSource, decision.NoAddress, decision.OwnNetwork,
+	decision.AllowListed, decision.RoleRecipient, decision.SourceMasked,
 }
 
 // New makes the counters, each at zero from the start.
@@ -31,6 +37,7 @@ func New() *Metrics {
 		registry: prometheus.NewRegistry(),
 		cases:    make(map[facts.Door]*[decision.Reject + 1][evidence.PermError + 1]prometheus.Counter),
 		findings: make(map[finding.Code]prometheus.Counter),
+		exempt:   make(map[decision.Exemption]prometheus.Counter),
 	}
 	cases := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "arpagate_cases_total", Help: "Judged connections by door, action and iprev result.",
@@ -50,14 +57,17 @@ func New() *Metrics {
 	for _, entry := range finding.Catalogue() {
 		m.findings[entry.Code] = findings.WithLabelValues(string(entry.Code))
 	}
-	m.exempt = prometheus.NewCounterVec(prometheus.CounterOpts{
+	exempt := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "arpagate_exempt_total", Help: "Connections let through whatever the findings, by reason.",
 	}, []string{"reason"})
+	for _, reason := range exemptions {
+		m.exempt[reason] = exempt.WithLabelValues(string(reason))
+	}
 	m.seconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "arpagate_decision_seconds", Help: "Time from question to decision.",
 		Buckets: []float64{1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.25, 0.5, 1, 2, 5},
 	})
-	m.registry.MustRegister(cases, findings, m.exempt, m.seconds,
+	m.registry.MustRegister(cases, findings, exempt, m.seconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -68,10 +78,12 @@ func (m *Metrics) Record(c *decision.Case) {
 		table[c.Decision.Action][c.Evidence.IPRev.Result].Inc()
 	}
 	for i := range c.Findings {
-		m.findings[c.Findings[i].Code].Inc()
+		if counter := m.findings[c.Findings[i].Code]; counter != nil {
+			counter.Inc()
+		}
 	}
-	if c.Decision.Exempt != decision.NotExempt {
-		m.exempt.WithLabelValues(string(c.Decision.Exempt)).Inc()
+	if counter := m.exempt[c.Decision.Exempt]; counter != nil {
+		counter.Inc()
 	}
 	m.seconds.Observe(c.Took.Seconds())
 }
