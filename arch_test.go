@@ -96,6 +96,7 @@ var outside = []guard{
 
 	{"github.com/emersion/go-milter", "", "for tests: our codec must agree with a foreign client"},
 	{"github.com/emersion/go-message", "", "for tests"},
+	{"github.com/emersion/go-msgauth", "", "for tests: a foreign reader of Authentication-Results"},
 	{"github.com/google/go-cmp", "", "for tests"},
 	{"github.com/rogpeppe/go-internal", "", "for tests"},
 	{"github.com/santhosh-tekuri/jsonschema/v6", "", "for tests: what is printed must fit the published schema"},

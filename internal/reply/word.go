@@ -12,7 +12,8 @@ import (
 type Site struct {
 	// AuthservID identifies us in Authentication-Results (RFC 8601 §2.5).
 	AuthservID string
-	// URL is the base of the links, without final slash; empty for no link.
+	// URL is the base of the links, without final slash and of at most 200
+	// octets; empty for no link.
 	URL string
 }
 
@@ -31,7 +32,7 @@ func (s Site) Of(c *decision.Case) Reply {
 	default:
 		r.Verb = Pass
 		if c.Decision.Would > decision.Tag && c.Decision.Exempt == decision.NotExempt {
-			r.Warning = "monitor: would " + c.Decision.Would.String() + ": " + s.sentence(c, c.Decision.Would)
+			r.Warning = clip("monitor: would "+c.Decision.Would.String()+": "+s.sentence(c, c.Decision.Would), maxLine)
 		}
 		return r
 	}
@@ -106,10 +107,15 @@ func (s Site) cut(sentence string, used int, ref string) string {
 	} else if ref != "" {
 		tail = ". Reference " + ref
 	}
-	if room := maxLine - used - len(tail); len(sentence) > room {
-		sentence = sentence[:room-3] + "..."
+	return clip(sentence, maxLine-used-len(tail)) + tail
+}
+
+// clip makes a text printable and no longer than room.
+func clip(text string, room int) string {
+	if len(text) > room {
+		text = text[:room-3] + "..."
 	}
-	return strings.Map(printable, sentence) + tail
+	return strings.Map(printable, text)
 }
 
 // printable is the last line of defence: names and quoted texts come escaped,
