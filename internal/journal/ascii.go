@@ -8,8 +8,8 @@ import (
 )
 
 // ASCII returns a writer of JSON lines before out that writes everything beyond
-// printable ASCII as \u and four digits. The handler of slog leaves such characters as they
-// are, and some of them (U+009B, U+202E) command terminals.
+// printable ASCII as \u and four digits. The handler of slog leaves such
+// characters as they are, and some of them (U+009B, U+202E) command terminals.
 func ASCII(out io.Writer) io.Writer { return ascii{out} }
 
 type ascii struct{ out io.Writer }
