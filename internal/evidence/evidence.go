@@ -32,7 +32,7 @@ type View struct {
 	// name look assigned from a template; empty means that none does.
 	Generic Generic `json:"generic,omitzero"`
 	// Until is the time at which the first of the answers is to be believed no
-	// more; the zero time where nothing was asked.
+	// more; the zero time where nothing was asked, or an answer is not complete.
 	Until time.Time `json:"until,omitzero"`
 }
 
@@ -90,7 +90,7 @@ func (r *Result) UnmarshalText(b []byte) error {
 type IPRev struct {
 	Result  Result     `json:"result"`
 	Address netip.Addr `json:"address"`
-	PTR     Answer     `json:"ptr"`
+	PTR     Answer     `json:"ptr,omitzero"`
 	// Names are the PTR names in the order of the answer, at most MaxNames.
 	Names []PTRName `json:"names"`
 	// Confirmed is the first name that leads back to the address.

@@ -62,15 +62,21 @@ func (g *Gatherer) ask(ctx context.Context, addr netip.Addr, v *View) {
 }
 
 // until returns the time at which the first answer is to be believed no more.
+// Trouble may be over at any time, and is not to be believed at all.
 func (v *View) until(now time.Time) time.Time {
-	ttl := v.IPRev.PTR.TTL
-	for i := range v.IPRev.Names {
-		for j := range v.IPRev.Names[i].Forward {
-			ttl = min(ttl, v.IPRev.Names[i].Forward[j].TTL)
+	ttl, complete := v.IPRev.PTR.TTL, v.IPRev.PTR.State.Complete()
+	look := func(answers []Answer) {
+		for i := range answers {
+			ttl = min(ttl, answers[i].TTL)
+			complete = complete && answers[i].State.Complete()
 		}
 	}
-	for i := range v.Helo.Answers {
-		ttl = min(ttl, v.Helo.Answers[i].TTL)
+	for i := range v.IPRev.Names {
+		look(v.IPRev.Names[i].Forward)
+	}
+	look(v.Helo.Answers)
+	if !complete {
+		return time.Time{}
 	}
 	return now.Add(ttl)
 }

@@ -118,6 +118,39 @@ func (p stuckPending) Wait() []evidence.Answer {
 	return answers
 }
 
+// sick answers nothing, and says so for a long time, until it is well.
+type sick struct {
+	evidence.DNS
+	well bool
+}
+
+func (s *sick) Ask(ctx context.Context, questions ...evidence.Question) evidence.Pending {
+	if s.well {
+		return s.DNS.Ask(ctx, questions...)
+	}
+	answers := make(ready, len(questions))
+	for i, q := range questions {
+		answers[i] = evidence.Answer{Question: q, State: evidence.ServFail, TTL: time.Hour}
+	}
+	return answers
+}
+
+type ready []evidence.Answer
+
+func (r ready) Wait() []evidence.Answer { return r }
+
+func TestTroubleIsNotRemembered(t *testing.T) {
+	dns := &sick{DNS: lab.Default()}
+	g, _ := open(t, dns)
+	if r := g.Ask(context.Background(), rcpt("203.0.113.1", "alice@example.net", "a.1")); r.Verb != reply.Defer {
+		t.Fatalf("without DNS: %+v", r)
+	}
+	dns.well = true
+	if r := g.Ask(context.Background(), rcpt("203.0.113.1", "alice@example.net", "a.2")); r.Verb != reply.Pass {
+		t.Errorf("with DNS again: %+v", r)
+	}
+}
+
 func TestStressHasLessPatience(t *testing.T) {
 	strict, err := decision.Preset("strict")
 	if err != nil {
