@@ -6,8 +6,11 @@ package dnscache
 
 import (
 	"hash/maphash"
+	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/arpagate/arpagate/internal/evidence"
 )
@@ -58,13 +61,26 @@ type shard struct {
 func New(size int, base time.Time) *Cache {
 	c := &Cache{seed: maphash.MakeSeed(), base: base}
 	ring := max(minRing, size/shardCount*perSlot/(perSlot+8)/align*align)
+	arena := c.arena(ring * shardCount)
 	for i := range c.shards {
 		s := &c.shards[i]
-		s.ring = make([]byte, ring)
+		s.ring = arena[i*ring:][:ring:ring]
 		s.slots = make([]uint64, ring/perSlot/ways*ways)
 		s.head = uint64(ring)
 	}
 	return c
+}
+
+// arena returns zeroed octets outside of the heap, for the collector lets as
+// much garbage pile up as the heap holds of what is in use. They are given back
+// when nobody holds the cache any more.
+func (c *Cache) arena(size int) []byte {
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return make([]byte, size)
+	}
+	runtime.AddCleanup(c, func(mem []byte) { _ = unix.Munmap(mem) }, mem)
+	return mem
 }
 
 // Size returns the number of octets that the cache takes, used or not.

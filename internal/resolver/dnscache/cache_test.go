@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +115,28 @@ func TestOverwriting(t *testing.T) {
 	}
 	if _, mark, ok := c.Get(dnscache.Good, question(n)); !ok || mark != 2 {
 		t.Errorf("the last one put is not the one found: %d", mark)
+	}
+}
+
+// What the cache holds must not make the collector patient.
+func TestOutsideOfTheHeap(t *testing.T) {
+	const size = 64 << 20
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for range 8 {
+		before := heap()
+		c := dnscache.New(size, base)
+		if grown := int64(heap() - before); grown > size/4 {
+			t.Fatalf("the heap has grown by %d of %d octets", grown, size)
+		}
+		c.Put(dnscache.Good, answer(question(1), 1), 1)
+		if _, _, ok := c.Get(dnscache.Good, question(1)); !ok {
+			t.Error("forgotten")
+		}
 	}
 }
 
