@@ -21,15 +21,14 @@ type breaker struct {
 	cfg  Breaker
 	open atomic.Bool
 
-	mu      sync.Mutex
-	base    time.Time
-	since   time.Time // of the last reset; older questions count no more
-	why     string
-	window  [buckets]bucket
-	probes  []probe // the last ones, by their start
-	second  int64   // of the budget
-	left    int
-	reserve int // part of the budget that is not for questions
+	mu     sync.Mutex
+	base   time.Time
+	since  time.Time // of the last reset; older questions count no more
+	why    string
+	window [buckets]bucket
+	probes []probe // the last ones, by their start
+	pause  time.Duration
+	next   time.Time // the next probe may start, a pause after the last one
 }
 
 // bucket counts the outcomes of one part of the window.
@@ -135,7 +134,8 @@ func (b *breaker) recovered() bool {
 func (b *breaker) trip(why string, reserve int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.why, b.probes, b.reserve = why, nil, reserve
+	b.why, b.probes = why, nil
+	b.pause = time.Second / time.Duration(max(b.cfg.Probes-reserve, 1))
 	b.open.Store(true)
 }
 
@@ -155,12 +155,11 @@ func (b *breaker) admit(now time.Time) (open, ok bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if s := int64(now.Sub(b.base) / time.Second); s != b.second {
-		b.second, b.left = s, max(b.cfg.Probes-b.reserve, 1)
-	}
-	if b.left == 0 {
+	// One at a time, so that a recovery is not noticed a second late. A clock
+	// that was put back does not keep them away.
+	if wait := b.next.Sub(now); wait > 0 && wait <= b.pause {
 		return true, false
 	}
-	b.left--
+	b.next = now.Add(b.pause)
 	return true, true
 }

@@ -97,6 +97,35 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+// What may be asked of sick servers is spread over the second.
+func TestProbesAreSpread(t *testing.T) {
+	s := serve(t, func(*call) {})
+	var c clock
+	r := open(t, func(cfg *resolver.Config) { sensitive()(cfg); c.set(cfg) }, s)
+	i := 0
+	many := func() uint64 {
+		before := r.Stats().Queries
+		var questions []evidence.Question
+		for range 20 {
+			questions = append(questions, host(i))
+			i++
+		}
+		r.Ask(t.Context(), questions...).Wait()
+		return r.Stats().Queries - before
+	}
+	many()
+	eventually(t, "the breaker opens", func() bool { return r.Health().Degraded })
+	for _, tt := range []struct {
+		after time.Duration
+		want  uint64
+	}{{0, 1}, {0, 0}, {150 * time.Millisecond, 0}, {50 * time.Millisecond, 1}, {time.Hour, 1}, {-30 * time.Minute, 1}} {
+		c.add(tt.after)
+		if n := many(); n != tt.want {
+			t.Errorf("%s later: %d queries, want %d", tt.after, n, tt.want)
+		}
+	}
+}
+
 func TestTroubleOfOthers(t *testing.T) {
 	s := serve(t, canary(code(dns.RcodeServerFailure)))
 	r := open(t, sensitive(present, absent), s)

@@ -49,7 +49,8 @@ type Config struct {
 	// Try is how long a server is awaited before it is asked again, growing
 	// by half each time; 800 ms by default.
 	Try time.Duration
-	// Tries is how often a silent server is asked; 3 by default.
+	// Tries is how often a silent server is asked; 3 by default, and RFC 9520
+	// §3.1 allows no more. The last query is awaited until Timeout.
 	Tries int
 
 	// Sockets is the number of UDP sockets for each server, 4 by default; each

@@ -30,6 +30,7 @@ type Resolver struct {
 	count    counters
 	epoch    atomic.Uint32 // counts the recoveries; see forgetFailures
 	rewrote  atomic.Int64  // when a server last said so, in ns since the epoch
+	returned chan struct{} // tells watch that a server has come back
 
 	flight struct {
 		mu    sync.Mutex
@@ -61,6 +62,7 @@ func New(cfg Config) (*Resolver, error) {
 		breaker:  newBreaker(cfg.Breaker, cfg.Now()),
 		tcpSlots: make(chan struct{}, cfg.MaxTCP),
 		dialUDP:  dialUDP,
+		returned: make(chan struct{}, 1),
 	}
 	r.life.sockets = make(map[*socket]struct{})
 	r.flight.tasks = make(map[evidence.Question]*task)

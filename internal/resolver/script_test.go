@@ -118,7 +118,7 @@ func serve(t testing.TB, do func(*call)) *script {
 		if do != nil {
 			s.set(do)
 		}
-		s.wg.Go(s.serveUDP)
+		s.wg.Go(func() { s.serveUDP(udp) })
 		s.wg.Go(s.serveTCP)
 		t.Cleanup(s.close)
 		return s
@@ -140,14 +140,14 @@ func (s *script) close() {
 	s.wg.Wait()
 }
 
-func (s *script) serveUDP() {
+func (s *script) serveUDP(udp *net.UDPConn) {
 	buf := make([]byte, 65535)
 	for {
-		n, from, err := s.udp.ReadFromUDP(buf)
+		n, from, err := udp.ReadFromUDP(buf)
 		if err != nil {
 			return
 		}
-		s.dispatch(&call{t: s.t, query: append([]byte(nil), buf[:n]...), udp: s.udp, from: from})
+		s.dispatch(&call{t: s.t, query: append([]byte(nil), buf[:n]...), udp: udp, from: from})
 	}
 }
 

@@ -118,7 +118,7 @@ func (s *server) answered(rtt time.Duration) {
 	}
 	s.mu.Unlock()
 	if recovered {
-		s.r.forgetFailures()
+		s.r.cameBack()
 	}
 }
 

@@ -103,6 +103,66 @@ func TestTimeouts(t *testing.T) {
 	eventually(t, "three timeouts are counted", func() bool { return r.Health().Servers[0].Timeouts == 3 })
 }
 
+// restart makes the server deaf, so that its host says that nobody listens, and
+// returns what makes it listen again.
+func (s *script) restart() (back func()) {
+	s.udp.Close()
+	return func() {
+		udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(s.addr))
+		if err != nil {
+			s.t.Errorf("listen again: %v", err)
+			return
+		}
+		s.udp = udp
+		s.wg.Go(func() { s.serveUDP(udp) })
+	}
+}
+
+func TestRestartedServer(t *testing.T) {
+	t.Run("the only one", func(t *testing.T) {
+		s := serve(t, (*call).good)
+		r := open(t, nil, s)
+		back := s.restart()
+		p := r.Ask(t.Context(), ptr)
+		eventually(t, "the server is known to be down", func() bool { return !r.Health().Servers[0].Up })
+		back()
+		wantGood(t, p.Wait()[0])
+		if n := r.Stats().Retried; n == 0 {
+			t.Error("answered without being asked again")
+		}
+	})
+	t.Run("that does not come back", func(t *testing.T) {
+		s := serve(t, nil)
+		r := open(t, func(cfg *resolver.Config) { cfg.Try = 50 * time.Millisecond }, s)
+		s.restart()
+		a := ask(t, r, ptr)
+		if wantTrouble(t, a, evidence.Failed); r.Stats().Queries != 3 {
+			t.Errorf("%d queries, want 3 (RFC 9520 §3.1)", r.Stats().Queries)
+		}
+	})
+	t.Run("behind one that has answered", func(t *testing.T) {
+		first, second := serve(t, code(dns.RcodeServerFailure)), serve(t, nil)
+		r := open(t, func(cfg *resolver.Config) { cfg.Try = time.Minute }, first, second)
+		second.restart()
+		wantTrouble(t, ask(t, r, ptr), evidence.ServFail)
+	})
+}
+
+// The answer to any of the queries is awaited as long as the question may take.
+func TestPatience(t *testing.T) {
+	s := serve(t, func(c *call) {
+		if c.n == 1 {
+			time.Sleep(time.Second)
+			c.good()
+		}
+	})
+	r := open(t, func(cfg *resolver.Config) { cfg.Try = 50 * time.Millisecond }, s)
+	wantGood(t, ask(t, r, ptr))
+	if n := s.calls.Load(); n != 3 {
+		t.Errorf("%d queries, want 3 (RFC 9520 §3.1)", n)
+	}
+}
+
 func TestPorts(t *testing.T) {
 	var mu sync.Mutex
 	ports, ids, names := map[int]bool{}, map[uint16]bool{}, map[string]bool{}
@@ -217,7 +277,7 @@ func TestIPv6(t *testing.T) {
 	}
 	s := &script{t: t, udp: conn, addr: netip.MustParseAddrPort(conn.LocalAddr().String())}
 	s.set((*call).good)
-	s.wg.Go(s.serveUDP)
+	s.wg.Go(func() { s.serveUDP(conn) })
 	defer s.wg.Wait()
 	defer conn.Close()
 	r := open(t, nil, s)

@@ -20,9 +20,6 @@ const (
 	// datagramSize is more than we offer to take; what is longer is cut by
 	// the kernel, and counts as truncated.
 	datagramSize = 2048
-	// drainFor is how long a socket that takes no more queries waits for the
-	// answers to the last ones.
-	drainFor = 5 * time.Second
 	// wrongLimit is the number of strange datagrams, to one query or one
 	// socket, after which somebody is held to be guessing.
 	wrongLimit = 64
@@ -217,7 +214,8 @@ func (k *socket) settle(id uint16) {
 	}
 }
 
-// retire lets the socket wait for its last answers, and no longer.
+// retire lets the socket wait for its last answers, as long as a question may
+// take, and no longer.
 func (k *socket) retire(now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -228,7 +226,7 @@ func (k *socket) retire(now time.Time) {
 	}
 	k.overdue = k.unanswered(now)
 	k.server.timeouts.Add(uint64(k.overdue))
-	k.r.wheel.arm(&k.timer, k, now.Add(drainFor))
+	k.r.wheel.arm(&k.timer, k, now.Add(k.r.cfg.Timeout))
 }
 
 // unanswered counts the queries that are older than a question may get; k.mu

@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,20 +78,31 @@ func (t *task) step(now time.Time) {
 	for !t.ended {
 		s := t.next()
 		if s == nil || !now.Before(t.deadline) || t.stopped() {
-			if t.open > 0 && now.Before(t.until) {
-				t.sleep(t.until)
+			if until := t.awaited(); t.open > 0 && now.Before(until) {
+				t.sleep(until)
 				return
 			}
 			t.giveUp()
 			return
 		}
 		if err := t.send(s, now); err != nil {
-			t.bad(s, unreachable(err))
-			continue
+			if t.lost(s, err); t.tries[s.index].out {
+				continue
+			}
 		}
 		t.sleep(now.Add(t.patience(s)))
 		return
 	}
+}
+
+// awaited is the time until which the queries under way are awaited once the
+// last one has been sent: all that the question has, for an answer is on its
+// way perhaps; but not while the breaker is open.
+func (t *task) awaited() time.Time {
+	if t.probe || t.r.breaker.isOpen() {
+		return t.until
+	}
+	return t.deadline
 }
 
 // stopped reports whether the breaker has opened since the task began.
@@ -141,17 +153,18 @@ func (t *task) tryTime(s *server) time.Duration {
 	return d
 }
 
-// send asks one server.
+// send asks one server; a query that can't be sent is a try as well.
 func (t *task) send(s *server, now time.Time) error {
 	a := &t.tries[s.index]
 	q := &query{
 		task: t, server: s, hop: t.hop, edns: !a.plain, mixed: !s.sameCase.Load(),
 		question: evidence.Question{Name: t.name, Type: t.question.Type},
 	}
+	a.tries++
 	if err := s.send(q, now); err != nil {
 		return err
 	}
-	if a.tries++; a.tries > 1 {
+	if a.tries > 1 {
 		t.r.count.retried.Add(1)
 	} else if t.open > 0 {
 		t.r.count.hedged.Add(1)
@@ -189,8 +202,27 @@ func (t *task) failed(q *query, err error) {
 		return
 	}
 	t.open--
-	t.bad(q.server, unreachable(err))
+	t.lost(q.server, err)
 	t.hurry()
+}
+
+// lost notes that a server could not be reached. Where nobody else is left, and
+// nobody has said anything, it is asked again when the time of its try is over:
+// to restart a server takes a moment.
+func (t *task) lost(s *server, err error) {
+	again := !t.tries[s.index].out && t.lonely(s)
+	t.bad(s, unreachable(err))
+	t.tries[s.index].out = !again
+}
+
+// lonely reports whether s is the last server that may have an answer.
+func (t *task) lonely(s *server) bool {
+	if t.trouble.State != evidence.NotAsked && t.trouble.Rcode >= 0 {
+		return false
+	}
+	return t.pin != nil || !slices.ContainsFunc(t.r.servers, func(other *server) bool {
+		return other != s && !t.tries[other.index].out
+	})
 }
 
 // unreachable is the outcome of an exchange that ended without an answer.
@@ -228,12 +260,14 @@ func (t *task) bad(s *server, trouble evidence.Answer) {
 }
 
 // hurry moves on at once after bad news, to a server that was not asked yet,
-// or because there is nothing left to wait for.
+// or because there is nothing left to wait for. A server that is to be asked
+// again has its time.
 func (t *task) hurry() {
 	if t.ended {
 		return
 	}
-	if s := t.next(); t.open == 0 || s != nil && t.tries[s.index].tries == 0 {
+	s := t.next()
+	if s == nil && t.open == 0 || s != nil && t.tries[s.index].tries == 0 {
 		t.step(time.Now())
 	}
 }

@@ -29,7 +29,18 @@ func (r *Resolver) watch() {
 		case <-r.ctx.Done():
 			return
 		case <-ticker.C:
+		case <-r.returned:
 		}
+	}
+}
+
+// cameBack notes that a server which was down has answered: failures may have
+// been its own, and there is no reason to wait for the next round of canaries.
+func (r *Resolver) cameBack() {
+	r.forgetFailures()
+	select {
+	case r.returned <- struct{}{}:
+	default:
 	}
 }
 
@@ -71,6 +82,16 @@ func (r *Resolver) askCanaries() bool {
 	rounds := make([]*pending, len(r.servers))
 	for i, s := range r.servers {
 		rounds[i] = r.askPinned(ctx, s)
+	}
+	for _, p := range rounds {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+		case <-r.returned:
+			// What was asked before is lost; watch asks again, and at once.
+			r.cameBack()
+			cancel()
+		}
 	}
 	well := false
 	for i, s := range r.servers {
