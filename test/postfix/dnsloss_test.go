@@ -18,7 +18,7 @@ const (
 	lossBudget    = 5 * time.Second         // of the gate for one decision
 	lossP99       = 5500 * time.Millisecond // budget and some air
 	lossRecovery  = 5 * time.Second
-	lossMemory    = 384 << 20 // of the gate, resident: the plateau is at 270 MiB
+	lossMemory    = 256 << 20 // of the gate, resident: the plateau is at 160 MiB
 	lossRefusals  = 30 * time.Second
 	lossGoodShare = 0.99 // of good clients accepted after recovery
 )
@@ -67,6 +67,7 @@ func loss() time.Duration {
 // DNS only when the rule was in force before, and until it is taken away.
 func lose(t *testing.T, w *netlab.World, gate *netlab.Gate, l *load) {
 	t.Helper()
+	l.set(cutting)
 	w.CutDNS(t)
 	l.set(cut)
 	time.Sleep(lossBudget)
@@ -143,6 +144,9 @@ func report(t *testing.T, l *load, peak int64) {
 	before, after := l.seen(healthy), l.seen(mended)
 	if before.good[accepted] == 0 || before.bad[refused] == 0 {
 		t.Errorf("before the loss good %v, bad %v: the load proves nothing", before.good, before.bad)
+	}
+	if n := before.good[deferred] + before.bad[deferred]; n > 0 {
+		t.Errorf("%d decisions deferred while nothing was wrong", n)
 	}
 	for _, p := range []phase{cut, dark} {
 		if n := l.seen(p).bad[refused]; n > 0 {

@@ -20,6 +20,7 @@ type phase int32
 
 const (
 	healthy phase = iota // DNS answers
+	cutting              // DNS goes, or went while the question was under way
 	cut                  // DNS is gone, for less than a budget
 	dark                 // DNS is gone, for longer
 	mending              // DNS is back, for less than the time to recover
@@ -27,7 +28,7 @@ const (
 	phases
 )
 
-var phaseNames = [phases]string{"healthy", "cut", "dark", "mending", "mended"}
+var phaseNames = [phases]string{"healthy", "cutting", "cut", "dark", "mending", "mended"}
 
 // tally counts the answers of one phase. Latencies are counted by 10 ms.
 type tally struct {
@@ -166,17 +167,26 @@ func (l *load) ask(conn net.Conn, in *bufio.Reader) error {
 	if err != nil {
 		return fmt.Errorf("answer about %s after %v: %w", addr, time.Since(begun), err)
 	}
-	// What was asked in the dark and answered in the light may be complete.
-	if p == dark {
-		p = max(p, phase(l.phase.Load()))
-	}
-	l.count(p, good, v, time.Since(begun))
+	l.count(l.between(p), good, v, time.Since(begun))
 	return nil
+}
+
+// between is the phase of a question that was asked in p and is answered now.
+func (l *load) between(p phase) phase {
+	now := phase(l.phase.Load())
+	switch {
+	case p == healthy && now > healthy:
+		return cutting
+	case p == dark:
+		// What was asked in the dark and answered in the light may be complete.
+		return max(p, now)
+	}
+	return p
 }
 
 func (l *load) next(p phase) (addr netip.Addr, good bool) {
 	i := l.bad.Add(1)
-	if i%goodShare == 0 && p != cut && p != dark {
+	if i%goodShare == 0 && p != cutting && p != cut && p != dark {
 		if g := l.good.Add(1); g < goodSize {
 			return poolAddr(goodPool, g), true
 		}
