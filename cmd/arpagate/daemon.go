@@ -64,6 +64,9 @@ func newDaemon(ctx context.Context, c *config.Config, inherited *listen.Inherite
 func (d *daemon) open(ctx context.Context, inherited *listen.Inherited) error {
 	c := d.config
 	d.log = slog.New(logHandler(c.Log, d.lines))
+	if at := d.now().UTC(); at.Year() < 2026 || at.Year() > 2099 {
+		d.log.Warn("the clock of this machine looks wrong, and expiries and patience go by it", "now", at)
+	}
 	rules, err := c.Rules()
 	if err != nil {
 		return err
