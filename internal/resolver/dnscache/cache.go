@@ -5,7 +5,9 @@
 package dnscache
 
 import (
+	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"runtime"
 	"sync"
 	"time"
@@ -19,7 +21,8 @@ const (
 	shardCount = 16
 	// ways is the number of places that one key may have in the table: they
 	// fill a cache line of 64 octets.
-	ways = 8
+	ways    = 8
+	slotLen = 8
 	// perSlot is the number of octets of ring for each slot of the table; the
 	// answers of a verdict take some 90 each, so that half of the slots are
 	// in use and a full bucket is rare.
@@ -52,20 +55,22 @@ type shard struct {
 	mu   sync.Mutex
 	ring []byte
 	head uint64
-	// slots hold position/align above 16 bits of the hash; 0 is empty.
-	slots []uint64
+	// slots hold position/align above 16 bits of the hash; 0 is empty. Each is
+	// a uint64 in slotLen octets.
+	slots []byte
 }
 
 // New makes a cache of at most the given size in octets, table included, but at
 // least 300 KiB. Times are kept relative to base, which should be the present.
 func New(size int, base time.Time) *Cache {
 	c := &Cache{seed: maphash.MakeSeed(), base: base}
-	ring := max(minRing, size/shardCount*perSlot/(perSlot+8)/align*align)
-	arena := c.arena(ring * shardCount)
+	ring := max(minRing, size/shardCount*perSlot/(perSlot+slotLen)/align*align)
+	slots := ring / perSlot / ways * ways * slotLen
+	arena := c.arena((ring + slots) * shardCount)
 	for i := range c.shards {
 		s := &c.shards[i]
-		s.ring = arena[i*ring:][:ring:ring]
-		s.slots = make([]uint64, ring/perSlot/ways*ways)
+		s.ring, arena = arena[:ring], arena[ring:]
+		s.slots, arena = arena[:slots], arena[slots:]
 		s.head = uint64(ring)
 	}
 	return c
@@ -87,7 +92,7 @@ func (c *Cache) arena(size int) []byte {
 func (c *Cache) Size() int {
 	n := 0
 	for i := range c.shards {
-		n += len(c.shards[i].ring) + 8*len(c.shards[i].slots)
+		n += len(c.shards[i].ring) + len(c.shards[i].slots)
 	}
 	return n
 }
@@ -106,7 +111,7 @@ func (c *Cache) Put(kind Kind, a *evidence.Answer, mark uint16) {
 		return
 	}
 	pos := s.append(entry)
-	*s.place(kind, a.Question, hash) = pos/align<<16 | hash&0xffff
+	binary.NativeEndian.PutUint64(s.place(kind, a.Question, hash), pos/align<<16|hash&0xffff)
 }
 
 // Get returns the last answer that was put and not overwritten, with its mark.
@@ -128,7 +133,7 @@ func (c *Cache) Delete(kind Kind, q evidence.Question) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.find(kind, q, hash) != nil {
-		*s.place(kind, q, hash) = 0
+		clear(s.place(kind, q, hash))
 	}
 }
 
@@ -141,10 +146,10 @@ func (c *Cache) locate(kind Kind, q evidence.Question) (*shard, uint64) {
 }
 
 // bucket returns the slots in which a key may be.
-func (s *shard) bucket(hash uint64) []uint64 {
-	n := uint64(len(s.slots) / ways)
-	at := hash >> 16 % n * ways
-	return s.slots[at : at+ways]
+func (s *shard) bucket(hash uint64) []byte {
+	const size = ways * slotLen
+	n := uint64(len(s.slots) / size)
+	return s.slots[hash>>16%n*size:][:size]
 }
 
 // alive reports whether the entry of a slot is still in the ring.
@@ -161,7 +166,8 @@ func (s *shard) at(slot uint64) []byte {
 
 // find returns the entry of a key, or nil.
 func (s *shard) find(kind Kind, q evidence.Question, hash uint64) []byte {
-	for _, slot := range s.bucket(hash) {
+	for bucket := s.bucket(hash); len(bucket) > 0; bucket = bucket[slotLen:] {
+		slot := binary.NativeEndian.Uint64(bucket)
 		if slot&0xffff == hash&0xffff && s.alive(slot) {
 			if entry := s.at(slot); sameKey(entry, kind, q) {
 				return entry
@@ -173,21 +179,18 @@ func (s *shard) find(kind Kind, q evidence.Question, hash uint64) []byte {
 
 // place returns the slot to write for a key: its own, or one that is free, or
 // the oldest of its bucket.
-func (s *shard) place(kind Kind, q evidence.Question, hash uint64) *uint64 {
-	bucket := s.bucket(hash)
-	oldest := &bucket[0]
-	for i := range bucket {
-		slot := bucket[i]
+func (s *shard) place(kind Kind, q evidence.Question, hash uint64) []byte {
+	var oldest []byte
+	least := uint64(math.MaxUint64)
+	for bucket := s.bucket(hash); len(bucket) > 0; bucket = bucket[slotLen:] {
+		slot := binary.NativeEndian.Uint64(bucket)
 		if !s.alive(slot) {
-			oldest = &bucket[i]
-			*oldest = 0
-			continue
+			slot = 0
+		} else if slot&0xffff == hash&0xffff && sameKey(s.at(slot), kind, q) {
+			return bucket[:slotLen]
 		}
-		if slot&0xffff == hash&0xffff && sameKey(s.at(slot), kind, q) {
-			return &bucket[i]
-		}
-		if slot>>16 < *oldest>>16 {
-			oldest = &bucket[i]
+		if slot < least {
+			oldest, least = bucket[:slotLen], slot
 		}
 	}
 	return oldest
