@@ -12,9 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestLogCannotBeWritten covers: L113-L114, L116. The gate goes on, counts what
-// is lost, and ends when it is told to.
+// TestLogCannotBeWritten: the gate goes on, counts what is lost, and ends when
+// it is told to.
 func TestLogCannotBeWritten(t *testing.T) {
+	// covers: L113-L114, L116
 	for _, tt := range []struct {
 		name   string
 		target func(*testing.T) *os.File

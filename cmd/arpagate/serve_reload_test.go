@@ -26,9 +26,10 @@ func (d *daemon) reload(text string) {
 	d.await("the log to say "+text, func() bool { return strings.Count(d.log.String(), text) > before })
 }
 
-// TestReload covers: C151-C152. A good file holds from the next question on, a
-// bad one changes nothing, and what needs a restart is told.
+// TestReload: a good file holds from the next question on, a bad one changes
+// nothing, and what needs a restart is told.
 func TestReload(t *testing.T) {
+	// covers: C151-C152
 	const done, refused = `msg="configuration reloaded"`, `msg="configuration not reloaded, the old one stays"`
 	d := serve(t, settings)
 	d.answers(deferred)
@@ -67,9 +68,10 @@ func TestReload(t *testing.T) {
 	d.stop()
 }
 
-// TestReloadStorm covers: C154. A hundred SIGHUPs in a second do no harm, and
-// what the file holds at the last one comes to hold.
+// TestReloadStorm: a hundred SIGHUPs in a second do no harm, and what the file
+// holds at the last one comes to hold.
 func TestReloadStorm(t *testing.T) {
+	// covers: C154
 	d := serve(t, settings)
 	strict := edit(t, d.text, `"careful"`, `"strict"`)
 	asked := make(chan string)
@@ -113,9 +115,10 @@ func TestReloadStorm(t *testing.T) {
 	}
 }
 
-// TestReloadDuringStart covers: C155. A SIGHUP that comes while the store is
-// being opened, or migrated, waits until the gate is at work.
+// TestReloadDuringStart: a SIGHUP that comes while the store is being opened,
+// or migrated, waits until the gate is at work.
 func TestReloadDuringStart(t *testing.T) {
+	// covers: C155
 	d := prepare(t, labWorld(t, worldOfCanary(t)).Addr().String(), settings)
 	// Whoever opens the store waits for another one that is at it.
 	lock, err := os.OpenFile(filepath.Join(d.dir, "store.db.lock"), os.O_RDWR|os.O_CREATE, 0o600)

@@ -413,9 +413,10 @@ canary.example.net A 192.0.2.80
 !delay 2s 203.0.113.10
 `
 
-// TestStopFinishesAnswers covers: C153. What is being asked when the daemon is
-// told to stop gets its answer, in full; a reload is not begun any more.
+// TestStopFinishesAnswers: what is being asked when the daemon is told to stop
+// gets its answer, in full; a reload is not begun any more.
 func TestStopFinishesAnswers(t *testing.T) {
+	// covers: C153
 	world := parseWorld(t, slowZone)
 	d := prepare(t, labWorld(t, world).Addr().String(), settings).start()
 	type result struct {

@@ -97,8 +97,9 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// TestPrivacy covers: L120. Sender, recipient and login stay out of the log.
+// TestPrivacy: sender, recipient and login stay out of the log.
 func TestPrivacy(t *testing.T) {
+	// covers: L120
 	for _, asJSON := range []bool{false, true} {
 		for _, who := range []string{"alice", "bob", "carol", "@"} {
 			if got := line(full(), asJSON); strings.Contains(got, who) {

@@ -48,9 +48,10 @@ func write(w *journal.Writer, lines ...string) {
 	}
 }
 
-// TestWriterNeverBlocks covers: L115-L116. A target that takes nothing holds
-// nobody up, memory stays bounded, and what is lost is counted by the line.
+// TestWriterNeverBlocks: a target that takes nothing holds nobody up, memory
+// stays bounded, and what is lost is counted by the line.
 func TestWriterNeverBlocks(t *testing.T) {
+	// covers: L115-L116
 	synctest.Test(t, func(t *testing.T) {
 		out := &gatedWriter{let: make(chan struct{})}
 		w := journal.NewWriter(out, 80)
@@ -102,9 +103,10 @@ func TestWriterGoesOn(t *testing.T) {
 	})
 }
 
-// TestWriterCountsErrors covers: L113-L114, L117-L118. The lines that the target
-// did not take are counted, those before the error are not.
+// TestWriterCountsErrors: the lines that the target did not take are counted,
+// those before the error are not.
 func TestWriterCountsErrors(t *testing.T) {
+	// covers: L113-L114, L117-L118
 	for _, err := range []error{syscall.ENOSPC, syscall.EPIPE, syscall.EROFS, os.ErrClosed} {
 		t.Run(err.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
