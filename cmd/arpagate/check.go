@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +19,7 @@ import (
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/reply"
 	"github.com/arpagate/arpagate/internal/resolver"
+	"github.com/arpagate/arpagate/internal/store"
 )
 
 // checkFlags are the flags of check.
@@ -81,12 +85,30 @@ func (a *app) check(ctx context.Context, target string, flags checkFlags) error 
 	ctx, cancel := context.WithTimeout(ctx, flags.timeout)
 	defer cancel()
 	x := examiner{dns: dns, rules: rules, site: decision.Site{OwnNetworks: c.Site.OwnNetworks}, now: a.now}
+	if db := a.lists(ctx, c); db != nil {
+		defer db.Close(ctx)
+		x.memory = db
+	}
 	result := x.examine(ctx, t, flags.helo)
 	result.words, result.preset = reply.Site{AuthservID: c.Site.AuthservID}, rules.Preset
 	if err := a.printCheck(&result, flags.json); err != nil {
 		return err
 	}
 	return verdictExit(result.Verdict)
+}
+
+// lists opens the store of this site, where there is one, for its allow and
+// block lists. An examination goes on without them.
+func (a *app) lists(ctx context.Context, c *config.Config) *store.Store {
+	if _, err := os.Stat(c.Store.Path()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	db, err := store.Open(ctx, c.Store.URL, store.Options{Now: a.now})
+	if err != nil {
+		a.complain(a.paintFor(a.stderr).warn("warning:"), "the allow and block lists are not considered: "+err.Error())
+		return nil
+	}
+	return db
 }
 
 // openResolver makes a resolver for one command, with the servers of the flag,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -201,9 +202,28 @@ func (d *daemon) reload(path, hostname string) {
 	}
 	d.gate.SetPolicy(policyOf(c, rules))
 	d.log.Info("configuration reloaded", "file", path, "preset", rules.Preset)
-	if !reflect.DeepEqual([]any{c.Listen, c.DNS, c.Store, c.Log}, []any{d.config.Listen, d.config.DNS, d.config.Store, d.config.Log}) {
-		d.log.Warn("what changed in [listen], [dns], [store] and [log] takes effect with the next start")
+	if late := startOnly(c, d.config); len(late) > 0 {
+		d.log.Warn("what changed here takes effect with the next start", "tables", strings.Join(late, " "))
 	}
+}
+
+// startOnly names the tables that differ and are read at the start only.
+func startOnly(a, b *config.Config) []string {
+	var names []string
+	for _, table := range []struct {
+		name string
+		a, b any
+	}{
+		{"[listen]", a.Listen, b.Listen},
+		{"[dns]", a.DNS, b.DNS},
+		{"[store]", a.Store, b.Store},
+		{"[log]", a.Log, b.Log},
+	} {
+		if !reflect.DeepEqual(table.a, table.b) {
+			names = append(names, table.name)
+		}
+	}
+	return names
 }
 
 // How long the store may take to write what is queued, and then the log.

@@ -17,10 +17,11 @@ import (
 
 // examiner walks the corridor for the addresses of one target.
 type examiner struct {
-	dns   evidence.DNS
-	rules decision.Rules
-	site  decision.Site
-	now   func() time.Time
+	dns    evidence.DNS
+	memory evidence.Rememberer // for the lists; nil: none
+	rules  decision.Rules
+	site   decision.Site
+	now    func() time.Time
 }
 
 // examine judges the target; helo is the HELO argument, nil for none said.
@@ -128,6 +129,10 @@ func (x *examiner) address(ctx context.Context, result *addressResult, helo *str
 	gatherer := evidence.Gatherer{DNS: x.dns, Now: x.now, Thorough: true}
 	c := &decision.Case{At: x.now(), Conn: conn}
 	c.Evidence = evidence.Evidence{At: c.At, View: gatherer.View(ctx, conn)}
+	if x.memory != nil {
+		hit := x.memory.Recall(conn.Client, c.Evidence.IPRev.ConfirmedNames(), c.At)
+		c.Evidence.Memory = evidence.Memory{Allow: hit.Allow, Block: hit.Block}
+	}
 	c.Findings = finding.Of(conn, c.Evidence.View)
 	c.Decision = x.rules.Decide(&x.site, conn, &c.Evidence, c.Findings)
 	c.Took = x.now().Sub(c.At)

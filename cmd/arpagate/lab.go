@@ -123,8 +123,16 @@ func startLab(ctx context.Context, c *config.Config) (*labServer, error) {
 	if len(c.Listen.HTTP) > 0 && c.Site.URL == "" {
 		c.Site.URL = "http://" + strings.TrimPrefix(c.Listen.HTTP[0].String(), "tcp:")
 	}
-	return &labServer{world: world, server: server, dir: dir}, nil
+	l := &labServer{world: world, server: server, dir: dir}
+	if err := os.WriteFile(l.configFile(), []byte(c.Show()), 0o600); err != nil {
+		l.stop()
+		return nil, err
+	}
+	return l, nil
 }
+
+// configFile is the effective configuration, for commands that want the store.
+func (l *labServer) configFile() string { return filepath.Join(l.dir, "arpagate.toml") }
 
 func (l *labServer) stop() {
 	l.server.Close()
@@ -158,6 +166,11 @@ Try, in another terminal:
     bash -c 'exec 3<>/dev/tcp/%s/%s; cat >&3; head -n 1 <&3'
 `, host, port)
 	}
+	fmt.Fprintf(&b, `
+  # what was decided, and the lists
+  bin/arpagate --config %s why 203.0.113.9
+  bin/arpagate --config %s list allow show
+`, l.configFile(), l.configFile())
 	fmt.Fprintf(&b, "\nThe hosts of the lab world are listed in docs/lab.md. Stop with Ctrl-C.\n\n")
 	return b.String()
 }

@@ -110,7 +110,7 @@ func seeAlso(cmd *cobra.Command) []string {
 	if cmd.HasParent() {
 		add(manName(cmd.Parent()), "1")
 	}
-	for _, sub := range documented(cmd) {
+	for _, sub := range documented(cmd.Root()) {
 		if sub.Parent() == cmd {
 			add(manName(sub), "1")
 		}

@@ -161,9 +161,9 @@ func newTryout(t *testing.T) *tryout {
 		t.Fatalf("no address of the DNS, or no store (%q):\n%s", stores, stdout)
 	}
 	w := &tryout{dir: dir, refs: map[string]string{}, config: filepath.Join(dir, "client.toml")}
-	writeFile(t, w.config, fmt.Sprintf("[site]\nname = \"mx.example.net\"\nurl = \"http://127.0.0.1:10080\"\n[dns]\nservers = %q\n[store]\nurl = %q\n", dns[1], "sqlite:"+stores[0]))
+	writeFile(t, w.config, fmt.Sprintf("[site]\nname = \"mx.example.net\"\nurl = \"http://127.0.0.1:10042\"\n[dns]\nservers = %q\n[store]\nurl = %q\n", dns[1], "sqlite:"+stores[0]))
 	addresses := map[string]string{labAddress: dns[1]}
-	documented := map[string]string{"policy": "127.0.0.1:10040", "milter": "127.0.0.1:10041", "http": "127.0.0.1:10080"}
+	documented := map[string]string{"policy": "127.0.0.1:10040", "milter": "127.0.0.1:10041", "http": "127.0.0.1:10042"}
 	for _, m := range listening.FindAllStringSubmatch(stderr.String(), -1) {
 		addresses[documented[m[1]]] = m[2]
 	}
@@ -173,7 +173,7 @@ func newTryout(t *testing.T) *tryout {
 		back = append(back, used, doc)
 	}
 	// A link is made of the address in the configuration.
-	w.real, w.shown = strings.NewReplacer(there...), strings.NewReplacer(append(back, "127.0.0.1:0/", "127.0.0.1:10080/")...)
+	w.real, w.shown = strings.NewReplacer(there...), strings.NewReplacer(append(back, "127.0.0.1:0/", "127.0.0.1:10042/")...)
 	return w
 }
 

@@ -272,9 +272,26 @@ func (r *report) decision(c *decision.Case, preset, line string) {
 	if line != "" {
 		r.wrapped("   ", line)
 	}
+	r.listing("allow", c.Evidence.Memory.Allow)
+	r.listing("block", c.Evidence.Memory.Block)
 	for _, note := range d.Notes {
-		r.line("   %s", r.paint.dim(note))
+		r.wrapped("   ", note)
 	}
+}
+
+// listing tells of the list entry that counted.
+func (r *report) listing(list string, hit *evidence.Listing) {
+	if hit == nil {
+		return
+	}
+	said := "on the " + list + " list as " + hit.Entry
+	if hit.Reason != "" {
+		said += ": " + hit.Reason
+	}
+	if hit.Owner != "" {
+		said += " (" + hit.Owner + ")"
+	}
+	r.wrapped("   ", said)
 }
 
 // wrapped writes a text in lines of the terminal's width; the lines after the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 
@@ -75,12 +76,18 @@ func (a *app) why(ctx context.Context, which string, limit int, asJSON bool) err
 	return err
 }
 
+// refForm is what people make of ten letters of Crockford's base32.
+var refForm = regexp.MustCompile(`^([0-9A-Za-z][- ]?){10}$`)
+
 func findCases(ctx context.Context, db *store.Store, which string, limit int) ([]*decision.Case, error) {
 	if addr, err := netip.ParseAddr(strings.Trim(which, "[]")); err == nil {
 		return db.Cases(ctx, addr.WithZone("").Unmap(), limit)
 	}
 	// The whole link may be pasted.
 	ref := which[strings.LastIndexByte(which, '/')+1:]
+	if !refForm.MatchString(ref) {
+		return nil, usagef("why: %q is neither a reference, ten letters and digits, nor an address", which)
+	}
 	found, err := db.Case(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil

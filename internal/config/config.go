@@ -135,7 +135,7 @@ func Default() *Config {
 		Listen: Listen{
 			Policy:         addresses("tcp:127.0.0.1:10040"),
 			Milter:         addresses("tcp:127.0.0.1:10041"),
-			HTTP:           addresses("tcp:127.0.0.1:10080"),
+			HTTP:           addresses("tcp:127.0.0.1:10042"),
 			PolicyStage:    "RCPT",
 			MaxConnections: listen.DefaultMaxConns,
 			UnixMode:       uint32(listen.DefaultMode),

@@ -51,7 +51,7 @@ func (r *Rules) earn(d *Decision, f *finding.Finding, e *evidence.Evidence) {
 		return
 	}
 	if f.Code == finding.DNSTrouble && e.Weather.Degraded && r.FailOpen {
-		d.Notes = append(d.Notes, "dns degraded, open: "+e.Weather.Why)
+		d.Notes = append(d.Notes, "open: accepted without an answer")
 		return
 	}
 	cause := Cause{Code: f.Code, Action: rule.Action, Points: rule.Points}
@@ -142,12 +142,12 @@ func minutes(d time.Duration) string {
 // means are sick, and where the DNS answered in part or from memory only. What
 // the site has listed itself needs no DNS.
 func (d *Decision) soften(e *evidence.Evidence) {
-	switch doubtful := e.IPRev.Result == evidence.TempError || e.IPRev.Stale; {
-	case d.Action != Reject:
-	case e.Weather.Degraded:
-		d.Action = Defer
+	if e.Weather.Degraded {
+		d.Action = min(d.Action, Defer)
 		d.Notes = append(d.Notes, "dns degraded: "+e.Weather.Why)
-	case doubtful && e.Memory.Block == nil:
+		return
+	}
+	if doubtful := e.IPRev.Result == evidence.TempError || e.IPRev.Stale; doubtful && d.Action == Reject && e.Memory.Block == nil {
 		d.Action = Defer
 		d.Notes = append(d.Notes, "dns answered in part only")
 	}

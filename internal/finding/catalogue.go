@@ -2,6 +2,7 @@ package finding
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -56,9 +57,9 @@ var catalogue = index([]Entry{
 	},
 	{
 		Code: DNSTrouble, Title: "The DNS gave no complete answer", Detail: "7.25", RFC: "RFC 8601 §2.7.3",
-		Remedy: "Whoever runs the name servers of that zone must make them answer; until then nothing is held against the address, and mail is only asked to come back later.",
+		Remedy: "If other addresses can be looked up, whoever runs the name servers of this zone must make them answer; if none can, the fault lies with the DNS server that was asked. Until then nothing is held against the address, and mail is only asked to come back later.",
 		text: func(a Args) string {
-			return fmt.Sprintf("The question for %s ended with %s%s. A question that was not answered is not an absence: the result is temperror.", a.Name, a.State.Mnemonic(), because(a.Why))
+			return fmt.Sprintf("The question for %s ended with %s%s%s. A question that was not answered is not an absence: the result is temperror.", a.Name, a.State.Mnemonic(), asked(a.Server), because(a.Why))
 		},
 		fact: func(a Args) string { return fmt.Sprintf("reverse DNS of %s could not be checked", a.Address) },
 	},
@@ -199,6 +200,13 @@ func familyOf(a Args) evidence.Type {
 		return evidence.A
 	}
 	return evidence.AAAA
+}
+
+func asked(server netip.AddrPort) string {
+	if !server.IsValid() {
+		return ""
+	}
+	return " at our DNS server " + server.String()
 }
 
 func because(why string) string {

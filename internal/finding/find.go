@@ -60,7 +60,7 @@ func trouble(r *evidence.IPRev) Finding {
 	}
 	return Finding{
 		Code: DNSTrouble, Severity: Unknown,
-		Args: Args{Address: r.Address, Name: culprit.Name, State: culprit.State, Why: culprit.Reason.String()},
+		Args: Args{Address: r.Address, Name: culprit.Name, State: culprit.State, Why: culprit.Reason.String(), Server: culprit.Server},
 	}
 }
 

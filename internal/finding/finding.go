@@ -70,6 +70,7 @@ type Args struct {
 	Why     string         `json:"why,omitempty"` // a host fault, a source kind …
 	Parts   []string       `json:"parts,omitempty"`
 	RFC     string         `json:"rfc,omitempty"`
+	Server  netip.AddrPort `json:"server,omitzero"` // our DNS server that was asked
 }
 
 // Title returns the heading, a few words that don't depend on the case.

@@ -8,12 +8,15 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/evidence"
 )
 
 //go:embed templates static
@@ -37,15 +40,38 @@ type Config struct {
 // New returns the handler of all paths.
 func New(c Config) http.Handler {
 	pages := template.Must(template.New("").Funcs(template.FuncMap{
-		"when": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"when":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"seconds": func(d time.Duration) string { return fmt.Sprintf("%d s", int64(d/time.Second)) },
+		"answers": answers,
 	}).ParseFS(assets, "templates/*.html"))
 	mux := http.NewServeMux()
 	mux.Handle("GET /r/{ref}", page{config: c, pages: pages})
-	mux.Handle("GET /static/", http.FileServerFS(assets))
+	mux.HandleFunc("GET /static/style.css", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, assets, "static/style.css")
+	})
 	mux.Handle("GET /metrics", c.Metrics)
 	mux.HandleFunc("GET /healthz", c.health)
 	mux.HandleFunc("GET /readyz", c.ready)
 	return secure(mux)
+}
+
+// answers returns what the DNS said in a case, each question once: PTR and HELO
+// often name the same host.
+func answers(c *decision.Case) []evidence.Answer {
+	var all []evidence.Answer
+	if c.Evidence.IPRev.PTR.State != evidence.NotAsked {
+		all = append(all, c.Evidence.IPRev.PTR)
+	}
+	for _, name := range c.Evidence.IPRev.Names {
+		all = append(all, name.Forward...)
+	}
+	all = append(all, c.Evidence.Helo.Answers...)
+	asked := make(map[evidence.Question]bool)
+	return slices.DeleteFunc(all, func(a evidence.Answer) bool {
+		again := asked[a.Question]
+		asked[a.Question] = true
+		return again
+	})
 }
 
 // secure sets the headers that hold for every answer.

@@ -13,6 +13,7 @@ func Fields() []Field {
 		{"action", "what the client got: accept, tag, defer or reject"},
 		{"would", "the action without monitor mode and exemption, where it differs"},
 		{"exempt", "why the client was let through, where it was"},
+		{"list", "the list entry that counted: allow or block, and the network or domain"},
 		{"iprev", "pass, fail, temperror, permerror (RFC 8601 §2.7.3), or unjudged where nothing was asked"},
 		{"ptr", "the confirmed PTR name, else the first one"},
 		{"helo", "the HELO or EHLO argument"},

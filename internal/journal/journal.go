@@ -69,6 +69,7 @@ func (l *line) fields(c *decision.Case) {
 		l.add("would", c.Decision.Would.String())
 	}
 	l.add("exempt", string(c.Decision.Exempt))
+	l.listing(&c.Evidence.Memory)
 	l.add("iprev", c.Evidence.IPRev.Result.String())
 	l.add("ptr", ptr(&c.Evidence.IPRev).String())
 	if !c.Conn.Helo.IsZero() {
@@ -88,6 +89,20 @@ func (l *line) fields(c *decision.Case) {
 		l.close()
 	}
 	l.milliseconds("ms", c.Took)
+}
+
+func (l *line) listing(m *evidence.Memory) {
+	list, hit := "allow ", m.Allow
+	if hit == nil {
+		list, hit = "block ", m.Block
+	}
+	if hit == nil {
+		return
+	}
+	l.open("list")
+	l.join(0, "", list)
+	l.join(0, "", hit.Entry)
+	l.close()
 }
 
 func (l *line) findings(c *decision.Case) {

@@ -38,7 +38,7 @@ func full() *decision.Case {
 		Evidence: evidence.Evidence{At: noon, View: &evidence.View{IPRev: evidence.IPRev{
 			Result: evidence.Fail, Address: client,
 			Names: []evidence.PTRName{{Name: dnsname.MustParse("a.example.org")}, {Name: dnsname.MustParse("b.example.org")}},
-		}}},
+		}}, Memory: evidence.Memory{Allow: &evidence.Listing{Entry: "203.0.113.0/24", Reason: "a partner", Owner: "ops"}}},
 		Findings: []finding.Finding{{Code: finding.PTRUnconfirmed}, {Code: finding.HeloNotFQDN}},
 		Decision: decision.Decision{
 			Action: decision.Accept, Would: decision.Reject, Exempt: decision.AllowListed, Points: 7,
@@ -68,10 +68,10 @@ func TestLine(t *testing.T) {
 		{
 			"every field", full(),
 			`time=2026-03-01T12:00:00.123Z level=INFO msg=case ref=7K3QX9M2TB door=policy client=203.0.113.9 action=accept would=reject` +
-				` exempt=allow-listed iprev=fail ptr=a.example.org helo="mail example" codes=ptr-unconfirmed,helo-not-fqdn points=7` +
+				` exempt=allow-listed list="allow 203.0.113.0/24" iprev=fail ptr=a.example.org helo="mail example" codes=ptr-unconfirmed,helo-not-fqdn points=7` +
 				` notes="monitor; dns degraded: canary failed" ms=1.234`,
 			`{"time":"2026-03-01T12:00:00.123456789Z","level":"INFO","msg":"case","ref":"7K3QX9M2TB","door":"policy","client":"203.0.113.9",` +
-				`"action":"accept","would":"reject","exempt":"allow-listed","iprev":"fail","ptr":"a.example.org","helo":"mail example",` +
+				`"action":"accept","would":"reject","exempt":"allow-listed","list":"allow 203.0.113.0/24","iprev":"fail","ptr":"a.example.org","helo":"mail example",` +
 				`"codes":"ptr-unconfirmed,helo-not-fqdn","points":7,"notes":"monitor; dns degraded: canary failed","ms":1.234}`,
 		},
 		{
@@ -259,6 +259,7 @@ func TestLikeSlog(t *testing.T) {
 		record.AddAttrs(
 			slog.String("ref", value), slog.String("door", "policy"), slog.String("client", "203.0.113.9"),
 			slog.String("action", "accept"), slog.String("would", "reject"), slog.String("exempt", "allow-listed"),
+			slog.String("list", "allow 203.0.113.0/24"),
 			slog.String("iprev", "fail"), slog.String("ptr", "a.example.org"), slog.Any("helo", c.Conn.Helo),
 			slog.String("codes", "ptr-unconfirmed,helo-not-fqdn"), slog.Int("points", 7), slog.String("notes", value), slog.Float64("ms", 1.234),
 		)

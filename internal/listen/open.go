@@ -38,9 +38,28 @@ type Options struct {
 func Open(ctx context.Context, a Address, opts Options) (net.Listener, error) {
 	ln, err := open(ctx, a, opts)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %q: %w", a.String(), err)
+		return nil, fmt.Errorf("listen: %q: %w", a.String(), explain(err))
 	}
 	return ln, nil
+}
+
+// explain adds to the commonest errors of bind(2) what can be done; the address
+// is told already.
+func explain(err error) error {
+	var call *os.SyscallError
+	if !errors.As(err, &call) || call.Syscall != "bind" {
+		return err
+	}
+	for errno, advice := range map[syscall.Errno]string{
+		syscall.EADDRINUSE:    "another program listens there, perhaps another arpagate: stop it or give another port",
+		syscall.EADDRNOTAVAIL: "this machine does not have that address",
+		syscall.EACCES:        "this user may not: ports below 1024 need root or a socket from systemd, and a UNIX socket a directory that may be written to",
+	} {
+		if errors.Is(err, errno) {
+			return fmt.Errorf("%w: %s", errno, advice)
+		}
+	}
+	return err
 }
 
 func open(ctx context.Context, a Address, opts Options) (net.Listener, error) {
