@@ -180,3 +180,23 @@ func TestLyingServer(t *testing.T) {
 		wantGood(t, ask(t, r, ptr))
 	})
 }
+
+// A gate that nobody asks must not call itself well while its DNS is gone; nor
+// may a site whose server does not know the canaries lose its answers.
+func TestSilentCanariesShowWithoutTraffic(t *testing.T) {
+	mute := func(c *call) {
+		if c.msg.Question[0].Qtype == dns.TypeTXT {
+			c.good()
+			return
+		}
+		c.answer(dns.RcodeServerFailure)
+	}
+	s := serve(t, mute)
+	r := open(t, sensitive(present, absent), s)
+	eventually(t, "sick without a question", func() bool { sick, _ := r.Sick(); return sick })
+	if a := ask(t, r, question("other.example.org", evidence.TXT)); a.State.Trouble() {
+		t.Errorf("a question that the server answers ended with %s", a.State)
+	}
+	s.set(canary((*call).good))
+	eventually(t, "well again", func() bool { sick, _ := r.Sick(); return !sick })
+}

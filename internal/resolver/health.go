@@ -55,6 +55,10 @@ func (r *Resolver) Sick() (bool, string) {
 		return true, r.breaker.reason()
 	case !r.honest():
 		return true, "every DNS server answers wrongly: " + r.servers[0].health().Why
+	case r.mute.Load() >= muteRounds:
+		// Nothing is held back: a site whose resolver does not know the canaries
+		// must still get its answers.
+		return true, "no DNS server answers the canaries; if other names resolve, name canaries of your own in [dns]"
 	}
 	return false, ""
 }

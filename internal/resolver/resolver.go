@@ -29,6 +29,7 @@ type Resolver struct {
 	dialUDP  func(netip.AddrPort) (*net.UDPConn, error)
 	count    counters
 	epoch    atomic.Uint32 // counts the recoveries; see forgetFailures
+	mute     atomic.Int32  // rounds of canaries in a row that nobody answered well
 	rewrote  atomic.Int64  // when a server last said so, in ns since the epoch
 	returned chan struct{} // tells watch that a server has come back
 

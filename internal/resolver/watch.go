@@ -8,8 +8,13 @@ import (
 	"github.com/arpagate/arpagate/internal/evidence"
 )
 
-// canaryTime bounds the time for which a canary is awaited.
-const canaryTime = 2 * time.Second
+// canaryTime bounds the time for which a canary is awaited. After muteRounds
+// rounds in a row without a server that answers all of them the resolver is
+// held to be sick, whether anybody else asks or not.
+const (
+	canaryTime = 2 * time.Second
+	muteRounds = 3
+)
 
 // watch asks the canaries and works the breaker, until Close.
 func (r *Resolver) watch() {
@@ -17,11 +22,14 @@ func (r *Resolver) watch() {
 	defer ticker.Stop()
 	var asked time.Time
 	for {
-		due := time.Since(asked) >= r.cfg.CanaryEvery || asked.IsZero()
+		mute := r.mute.Load()
+		due := time.Since(asked) >= r.cfg.CanaryEvery || mute > 0 && mute < muteRounds || asked.IsZero()
 		why, suspicious := r.suspicious()
 		if open := r.breaker.isOpen(); len(r.cfg.Canaries) > 0 && (due || suspicious || open) {
 			asked = time.Now()
-			r.work(r.askCanaries(), suspicious, why)
+			well := r.askCanaries()
+			r.listen(well)
+			r.work(well, suspicious, why)
 		} else {
 			r.work(open && r.breaker.recovered(), suspicious, why)
 		}
@@ -41,6 +49,16 @@ func (r *Resolver) cameBack() {
 	select {
 	case r.returned <- struct{}{}:
 	default:
+	}
+}
+
+// listen counts the rounds in which no server was well.
+func (r *Resolver) listen(well bool) {
+	switch {
+	case well:
+		r.mute.Store(0)
+	case r.ctx.Err() == nil && r.mute.Load() < muteRounds:
+		r.mute.Add(1)
 	}
 }
 
