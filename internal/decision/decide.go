@@ -113,12 +113,16 @@ func (r *Rules) addPoints(d *Decision, found []finding.Finding) {
 func reached(points, threshold int) bool { return threshold > 0 && points >= threshold }
 
 // wait says why a patient reject must wait, "" when it need not. The memory
-// counts the observations before this one, of the same kind.
+// counts the observations before this one, of the same kind; this one counts
+// when it is not too close to the last.
 func (p Patience) wait(e *evidence.Evidence) string {
 	m := &e.Memory
 	seen, span := 1, time.Duration(0)
 	if m.Negatives > 0 && m.NegativeKind == e.IPRev.Result {
-		seen, span = m.Negatives+1, e.At.Sub(m.NegativeSince)
+		seen, span = m.Negatives, e.At.Sub(m.NegativeSince)
+		if e.At.Sub(m.NegativeLast) >= evidence.Apart {
+			seen++
+		}
 	}
 	if seen >= p.Times && span >= p.Over {
 		return ""

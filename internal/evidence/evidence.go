@@ -159,13 +159,19 @@ type Generic struct {
 	Parts []string     `json:"parts,omitempty"` // "octets 203-0-113-9", "word dsl" …
 }
 
+// Apart is the least time between two negative results that both count, so that
+// a sender that tries three times in a second has been seen once.
+const Apart = 5 * time.Minute
+
 // Memory is what the store remembers of an address.
 type Memory struct {
 	FirstSeen time.Time `json:"first_seen,omitzero"`
 	// Negatives counts the complete negative iprev results seen in a row, of
-	// the same kind, before this one; NegativeSince is the time of the first.
+	// the same kind, before this one; NegativeSince is the time of the first,
+	// NegativeLast that of the last that was counted.
 	Negatives     int       `json:"negatives,omitempty"`
 	NegativeSince time.Time `json:"negative_since,omitzero"`
+	NegativeLast  time.Time `json:"negative_last,omitzero"`
 	NegativeKind  Result    `json:"negative_kind,omitempty"`
 	Allow         *Listing  `json:"allow,omitempty"`
 	Block         *Listing  `json:"block,omitempty"`

@@ -181,6 +181,10 @@ func parseSetting(t *testing.T, text string) setting {
 			var d time.Duration
 			d, err = time.ParseDuration(value)
 			s.memory.NegativeSince = noon.Add(-d)
+		case "seen-last":
+			var d time.Duration
+			d, err = time.ParseDuration(value)
+			s.memory.NegativeLast = noon.Add(-d)
 		case "seen-kind":
 			err = s.memory.NegativeKind.UnmarshalText([]byte(value))
 		case "allow":

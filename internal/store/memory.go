@@ -11,9 +11,6 @@ import (
 )
 
 const (
-	// apart is the least time between two negative results that both count, so
-	// that a sender that tries three times in a second has been seen once.
-	apart = 5 * time.Minute
 	// lastSeenStep is the precision of "last seen": a known address that shows
 	// nothing new is written at most this often.
 	lastSeenStep = time.Hour
@@ -137,7 +134,7 @@ func (m *memory) recall(k key, now time.Time, mem *evidence.Memory) {
 	mem.FirstSeen = notAfter(t.first, now)
 	if t.negatives > 0 {
 		mem.Negatives = int(t.negatives)
-		mem.NegativeSince = notAfter(t.since, now)
+		mem.NegativeSince, mem.NegativeLast = notAfter(t.since, now), notAfter(t.counted, now)
 		mem.NegativeKind = evidence.Result(t.result)
 	}
 }
@@ -164,7 +161,7 @@ func (t *trace) observe(result evidence.Result, now uint32) bool {
 		}
 		// A clock that was set back must not stop the count: hence the second
 		// condition.
-		if t.counted == 0 || now < t.counted || now-t.counted >= uint32(apart/time.Second) {
+		if t.counted == 0 || now < t.counted || now-t.counted >= uint32(evidence.Apart/time.Second) {
 			if t.negatives < math.MaxUint8 {
 				t.negatives++
 			}
