@@ -20,7 +20,7 @@ import (
 
 // hostileFloors are the numbers of covered rows that must not be undercut;
 // raise them with the coverage.
-var hostileFloors = map[string]int{"D": 0, "M": 0, "P": 0, "C": 0, "K": 0}
+var hostileFloors = map[string]int{"D": 180, "M": 139, "P": 116, "C": 149, "K": 96}
 
 const (
 	hostileRows   = "testdata/hostile_inputs.tsv"

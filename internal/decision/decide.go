@@ -32,7 +32,7 @@ func (r *Rules) Decide(s *Site, c facts.Conn, e *evidence.Evidence, found []find
 		}
 		r.addPoints(&d, found)
 	}
-	d.soften(e)
+	d.lawful(e, found)
 	d.Would = d.Action
 	if d.Exempt = exemption(s, c, e); d.Exempt != NotExempt {
 		d.Action = Accept
@@ -61,10 +61,6 @@ func (r *Rules) earn(d *Decision, f *finding.Finding, e *evidence.Evidence) {
 			d.Notes = append(d.Notes, note)
 		}
 	}
-	// The first law: only a complete answer may earn a reject.
-	if cause.Action == Reject && !f.Complete {
-		cause.Action = Defer
-	}
 	// RFC 5321 §4.1.4: a HELO that does not fit the address refuses nothing.
 	if f.Entry().HeloOnly && cause.Action > Tag {
 		cause.Action = Tag
@@ -85,14 +81,12 @@ func (d *Decision) add(c Cause) {
 // addPoints compares the sum with the thresholds. Findings of HELO against the
 // address count for tagging; to defer or reject, the others must suffice.
 func (r *Rules) addPoints(d *Decision, found []finding.Finding) {
-	weighty, complete := 0, true
+	weighty := 0
 	for i := range found {
 		rule := r.rule(found[i].Code)
 		if rule != nil && rule.Points > 0 && !found[i].Entry().HeloOnly {
 			weighty += rule.Points
-			complete = complete && found[i].Complete
 		}
-		complete = complete && found[i].Code != finding.DNSTrouble
 	}
 	earned := Accept
 	if reached(d.Points, r.TagAt) {
@@ -102,10 +96,7 @@ func (r *Rules) addPoints(d *Decision, found []finding.Finding) {
 		earned = Defer
 	}
 	if reached(weighty, r.RejectAt) {
-		earned = Defer
-		if complete {
-			earned = Reject
-		}
+		earned = Reject
 	}
 	d.Action = max(d.Action, earned)
 }
@@ -114,13 +105,13 @@ func reached(points, threshold int) bool { return threshold > 0 && points >= thr
 
 // wait says why a patient reject must wait, "" when it need not. The memory
 // counts the observations before this one, of the same kind; this one counts
-// when it is not too close to the last.
+// when it is a new answer of the DNS, and not too close to the last.
 func (p Patience) wait(e *evidence.Evidence) string {
 	m := &e.Memory
 	seen, span := 1, time.Duration(0)
 	if m.Negatives > 0 && m.NegativeKind == e.IPRev.Result {
 		seen, span = m.Negatives, e.At.Sub(m.NegativeSince)
-		if e.At.Sub(m.NegativeLast) >= evidence.Apart {
+		if e.IPRev.Observed().Sub(m.NegativeLast) >= evidence.Apart {
 			seen++
 		}
 	}
@@ -142,16 +133,19 @@ func minutes(d time.Duration) string {
 	return text
 }
 
-// soften turns a reject into a defer where the view is doubtful: while our own
-// means are sick, and where the DNS answered in part or from memory only. What
-// the site has listed itself needs no DNS.
-func (d *Decision) soften(e *evidence.Evidence) {
+// lawful is the first law, and the only place where a reject becomes a defer for
+// its sake: nobody is refused for good while our own means are sick, nor where
+// the DNS answered in part or from old memory only. What the site has listed
+// itself needs no DNS.
+func (d *Decision) lawful(e *evidence.Evidence, found []finding.Finding) {
 	if e.Weather.Degraded {
 		d.Action = min(d.Action, Defer)
 		d.Notes = append(d.Notes, "dns degraded: "+e.Weather.Why)
 		return
 	}
-	if doubtful := e.IPRev.Result == evidence.TempError || e.IPRev.Stale; doubtful && d.Action == Reject && e.Memory.Block == nil {
+	doubtful := e.IPRev.Result == evidence.TempError || e.IPRev.Stale ||
+		slices.ContainsFunc(found, func(f finding.Finding) bool { return !f.Complete })
+	if d.Action == Reject && doubtful && e.Memory.Block == nil {
 		d.Action = Defer
 		d.Notes = append(d.Notes, "dns answered in part only")
 	}
@@ -186,8 +180,14 @@ func (s *Site) Owns(addr netip.Addr) bool {
 
 // roleMailbox reports whether the recipient must be reachable for everybody:
 // postmaster (RFC 5321 §4.5.1), with or without domain, and abuse (RFC 2142
-// §4).
+// §4). A local part in quotes is the same without (RFC 5321 §4.1.2).
 func roleMailbox(recipient string) bool {
-	local, _, _ := strings.Cut(recipient, "@")
+	local := recipient
+	if at := strings.LastIndexByte(recipient, '@'); at >= 0 {
+		local = recipient[:at]
+	}
+	if len(local) > 2 && local[0] == '"' && local[len(local)-1] == '"' {
+		local = local[1 : len(local)-1]
+	}
 	return strings.EqualFold(local, "postmaster") || strings.EqualFold(local, "abuse")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,9 @@ func gather(t *testing.T, zone, client, helo string, thorough bool) (*evidence.V
 // RFC 8601 §3: the number of names is limited; ours is 10, in 22 questions at
 // most, whoever asks, in whatever order the server gives the names.
 func TestQueriesAreBounded(t *testing.T) {
+	if evidence.MaxNames != 10 || evidence.MaxQueries != 22 {
+		t.Errorf("limits of %d names and %d questions, promised are 10 and 22", evidence.MaxNames, evidence.MaxQueries)
+	}
 	for _, n := range []int{2, 10, 11, 100, 1000} {
 		var zone strings.Builder
 		zone.WriteString("$TTL 60\n. SOA ns.example.net h.example.net 1 1 1 1 60\n")
@@ -186,6 +190,30 @@ func TestLabHosts(t *testing.T) {
 		if got := e.IPRev.Result.String(); got != h.Expect {
 			t.Errorf("%s (%s): %s, want %s", h.Address, h.Title, got, h.Expect)
 		}
+	}
+}
+
+// A zone with thousands of addresses must not fill the memory; what confirmed
+// the client stays, and the count of all.
+func TestViewsAreThin(t *testing.T) {
+	var zone strings.Builder
+	zone.WriteString("$TTL 60\n. SOA ns.example.net h.example.net 1 1 1 1 60\nptr 203.0.113.9 pool.example.org\n")
+	for i := range 200 {
+		fmt.Fprintf(&zone, "pool.example.org A 198.51.100.%d\n", i)
+	}
+	zone.WriteString("pool.example.org A 203.0.113.9\n")
+	v, _ := gather(t, zone.String(), "203.0.113.9", "pool.example.org", false)
+	name := v.IPRev.Names[0]
+	client := netip.MustParseAddr("203.0.113.9")
+	for what, addrs := range map[string][]netip.Addr{
+		"name": name.Addresses, "forward": name.Forward[0].Addrs, "HELO": v.Helo.Answers[0].Addrs,
+	} {
+		if len(addrs) != 16 || !slices.Contains(addrs, client) || cap(addrs) > 32 {
+			t.Errorf("%s: %d addresses in room for %d", what, len(addrs), cap(addrs))
+		}
+	}
+	if v.IPRev.Result != evidence.Pass || name.Forward[0].Total != 201 {
+		t.Errorf("%s, %d addresses in all", v.IPRev.Result, name.Forward[0].Total)
 	}
 }
 

@@ -40,6 +40,7 @@ func (g *Gatherer) View(ctx context.Context, c facts.Conn) *View {
 	if !v.Source.Special() && !c.Authenticated() {
 		g.ask(ctx, c.Client, v)
 		v.Until = v.until(g.Now())
+		v.thin()
 	}
 	return v
 }
@@ -62,7 +63,8 @@ func (g *Gatherer) ask(ctx context.Context, addr netip.Addr, v *View) {
 }
 
 // until returns the time at which the first answer is to be believed no more.
-// Trouble may be over at any time, and is not to be believed at all.
+// Only a fresh pass is worth it: trouble may be over at any time, and a refusal
+// must rest on what the resolver believes now, which forgets a liar's answers.
 func (v *View) until(now time.Time) time.Time {
 	ttl, complete := v.IPRev.PTR.TTL, v.IPRev.PTR.State.Complete()
 	look := func(answers []Answer) {
@@ -75,7 +77,7 @@ func (v *View) until(now time.Time) time.Time {
 		look(v.IPRev.Names[i].Forward)
 	}
 	look(v.Helo.Answers)
-	if !complete {
+	if !complete || v.IPRev.Result != Pass || v.IPRev.Stale {
 		return time.Time{}
 	}
 	return now.Add(ttl)

@@ -25,9 +25,6 @@ func judge(addr netip.Addr, ptr Answer, fwd forwards) IPRev {
 		r.Names[i] = ptrName(addr, name, fwd[i])
 	}
 	r.Result = verdict(ptr, r.Names)
-	if stalePTR {
-		r.Result = TempError
-	}
 	if at := confirmedAt(r.Names); at >= 0 {
 		r.Result, r.Stale, r.Confirmed = Pass, stalePTR, r.Names[at].Name
 		return r

@@ -55,8 +55,14 @@ type Gate struct {
 	budget    time.Duration
 	hurry     time.Duration
 	mask      *Mask
-	recent    *ring[untrusted.Text, *decision.Case]
+	recent    *ring[transaction, *decision.Case]
 	views     *ring[visitor, *sight]
+}
+
+// transaction names a mail transaction: an instance is unique to its door only.
+type transaction struct {
+	door     facts.Door
+	instance untrusted.Text
 }
 
 // visitor is what a view depends on.
@@ -75,12 +81,13 @@ type sight struct {
 }
 
 // The gate remembers the last transactions, so that all recipients of one
-// message get one case, and the last views, so that a client who comes again
-// while the answers hold costs no look-up at all. The resolver's memory behind
-// it is many times larger.
+// message get one case, and the last views of confirmed clients, so that one who
+// comes again while the answers hold costs no look-up. The resolver's memory
+// behind it is many times larger.
 const (
 	recentCases = 4096
 	recentViews = 4096
+	recentAge   = 10 * time.Minute
 )
 
 // The default budgets: every MTA's own patience is several times longer.
@@ -95,7 +102,7 @@ func New(c Config) *Gate {
 		recorders: c.Recorders, now: c.Now, rand: c.Rand, mask: c.Mask,
 		budget: orDefault(c.Budget, defaultBudget), hurry: orDefault(c.Hurry, defaultHurry),
 		memory: c.Memory, health: c.DNSHealth,
-		recent: newRing[untrusted.Text, *decision.Case](recentCases), views: newRing[visitor, *sight](recentViews),
+		recent: newRing[transaction, *decision.Case](recentCases), views: newRing[visitor, *sight](recentViews),
 	}
 	g.policy.Store(&c.Policy)
 	g.gatherer = evidence.Gatherer{DNS: c.DNS, Now: c.Now}
@@ -117,7 +124,7 @@ func (g *Gate) SetPolicy(p Policy) { g.policy.Store(&p) }
 func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
 	c.Client = c.Client.Unmap()
 	policy := g.policy.Load()
-	if old := g.transaction(c); old != nil {
+	if old := g.judged(c); old != nil {
 		return g.again(policy, old, c)
 	}
 	judged := g.examine(ctx, policy, c)
@@ -179,14 +186,14 @@ func (g *Gate) weather() evidence.Weather {
 	return w
 }
 
-// transaction returns the case of the same mail transaction, when client, HELO
-// and login are the same too.
-func (g *Gate) transaction(c facts.Conn) *decision.Case {
+// judged returns the case of the same mail transaction, when client, HELO and
+// login are the same too, and it is not so old that the DNS may have changed.
+func (g *Gate) judged(c facts.Conn) *decision.Case {
 	if c.Instance.IsZero() {
 		return nil
 	}
-	old, ok := g.recent.get(c.Instance)
-	if !ok || old.Conn.Client != c.Client || old.Conn.Helo != c.Helo || old.Conn.AuthUser != c.AuthUser {
+	old, ok := g.recent.get(transaction{c.Door, c.Instance})
+	if !ok || g.now().Sub(old.At) > recentAge || old.Conn.Client != c.Client || old.Conn.Helo != c.Helo || old.Conn.AuthUser != c.AuthUser {
 		return nil
 	}
 	return old
@@ -194,7 +201,7 @@ func (g *Gate) transaction(c facts.Conn) *decision.Case {
 
 func (g *Gate) remember(c *decision.Case) {
 	if !c.Conn.Instance.IsZero() {
-		g.recent.put(c.Conn.Instance, c)
+		g.recent.put(transaction{c.Conn.Door, c.Conn.Instance}, c)
 	}
 }
 
@@ -203,6 +210,7 @@ func (g *Gate) remember(c *decision.Case) {
 func (g *Gate) again(policy *Policy, old *decision.Case, c facts.Conn) reply.Reply {
 	next := *old
 	next.Conn = c
+	next.Evidence.Weather = g.weather()
 	next.Decision = policy.Rules.Decide(&policy.Site, c, &next.Evidence, next.Findings)
 	if next.Decision.Action > old.Decision.Action {
 		next.Ref = ref(g.rand())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/facts"
+	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/gate"
 	"github.com/arpagate/arpagate/internal/lab"
 	"github.com/arpagate/arpagate/internal/reply"
@@ -157,13 +159,18 @@ func TestStressHasLessPatience(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := gate.New(gate.Config{
-		DNS: stuck{}, Now: time.Now, Rand: func() uint64 { return 1 }, Budget: time.Minute, Hurry: 20 * time.Millisecond,
+		DNS: stuck{}, Now: time.Now, Rand: func() uint64 { return 1 }, Budget: time.Hour, Hurry: 20 * time.Millisecond,
 		Policy: gate.Policy{Rules: strict},
 	})
 	c := rcpt("203.0.113.1", "alice@example.net", "")
 	c.Stress = true
-	if r := g.Ask(context.Background(), c); r.Verb != reply.Defer || r.Code != "451" {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if r := g.Ask(ctx, c); r.Verb != reply.Defer || r.Code != "451" {
 		t.Errorf("P086: %+v", r)
+	}
+	if ctx.Err() != nil {
+		t.Error("P086: the hurry was not kept")
 	}
 }
 
@@ -177,7 +184,8 @@ func TestMask(t *testing.T) {
 		want    bool
 	}{
 		{"all from a container gateway", []netip.Addr{private}, true},
-		{"two of three from the router", []netip.Addr{gateway, gateway, stranger}, true},
+		{"nine of ten from the router", append(slices.Repeat([]netip.Addr{gateway}, 9), stranger), true},
+		{"a busy relay beside strangers", []netip.Addr{private, private, stranger}, false},
 		{"half", []netip.Addr{private, stranger}, false},
 		{"strangers", []netip.Addr{stranger}, false},
 		{"a network of private clients", []netip.Addr{private, netip.MustParseAddr("172.17.0.2"), netip.MustParseAddr("172.17.0.3")}, false},
@@ -226,5 +234,150 @@ func TestManyAskWhileThePolicyChanges(t *testing.T) {
 	group.Wait()
 	if len(told.cases) < 20 {
 		t.Errorf("%d cases for 20 transactions", len(told.cases))
+	}
+}
+
+// clocked makes a strict gate over the lab world with a clock of the test's.
+func clocked(t *testing.T, world *lab.World, now *time.Time, change func(*gate.Config)) *gate.Gate {
+	t.Helper()
+	strict, err := decision.Preset("strict")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := gate.Config{
+		DNS: world, Now: func() time.Time { return *now }, Rand: func() uint64 { return 1 },
+		Policy: gate.Policy{Rules: strict, Words: reply.Site{AuthservID: "mx.example.net"}},
+	}
+	if change != nil {
+		change(&c)
+	}
+	return gate.New(c)
+}
+
+// A confirmed client who comes again costs no look-up, until the first of the
+// answers runs out; another HELO of the same client is another view, and a
+// negative view is never kept.
+func TestViewsAreSharedWhileTheyHold(t *testing.T) {
+	world, now := lab.Default(), time.Now()
+	g := clocked(t, world, &now, nil)
+	asked := func(c facts.Conn) int {
+		before := len(world.Log())
+		g.Ask(context.Background(), c)
+		return len(world.Log()) - before
+	}
+	good := rcpt("203.0.113.1", "alice@example.net", "")
+	if n := asked(good); n == 0 {
+		t.Fatal("the first time nothing was asked")
+	}
+	if n := asked(good); n != 0 {
+		t.Errorf("the second time cost %d questions", n)
+	}
+	other := good
+	other.Helo = untrusted.New("www.example.com")
+	if n := asked(other); n == 0 {
+		t.Error("another HELO was not looked up")
+	}
+	now = now.Add(2 * time.Hour)
+	if n := asked(good); n == 0 {
+		t.Error("the view outlived its answers")
+	}
+	bad := rcpt("203.0.113.9", "alice@example.net", "")
+	asked(bad)
+	if n := asked(bad); n == 0 {
+		t.Error("a negative view was kept: a liar's answer would outlive the liar")
+	}
+}
+
+// A transaction is one client's, by one login, through one door, and not for
+// ever.
+func TestWhatMakesATransaction(t *testing.T) {
+	world, now := lab.Default(), time.Now()
+	g := clocked(t, world, &now, nil)
+	first := rcpt("203.0.113.9", "alice@example.net", "a.1")
+	if r := g.Ask(context.Background(), first); r.Verb != reply.Reject {
+		t.Fatalf("%+v", r)
+	}
+	login := first
+	login.AuthUser = untrusted.New("alice")
+	if r := g.Ask(context.Background(), login); r.Verb != reply.Pass {
+		t.Errorf("with a login: %+v", r)
+	}
+	for name, change := range map[string]func(*facts.Conn){
+		"HELO": func(c *facts.Conn) { c.Helo = untrusted.New("other.example.org") },
+		"door": func(c *facts.Conn) { c.Door = facts.Milter },
+		"age":  func(*facts.Conn) { now = now.Add(11 * time.Minute) },
+	} {
+		g.Ask(context.Background(), first)
+		before := len(world.Log())
+		c := first
+		change(&c)
+		if g.Ask(context.Background(), c); len(world.Log()) == before {
+			t.Errorf("another %s got the case of the first", name)
+		}
+	}
+}
+
+func TestRoleMailboxes(t *testing.T) {
+	now := time.Now()
+	g := clocked(t, lab.Default(), &now, nil)
+	for recipient, want := range map[string]reply.Verb{
+		"postmaster": reply.Pass, "POSTMASTER@example.net": reply.Pass, "abuse@example.net": reply.Pass,
+		`"postmaster"@example.net`: reply.Pass,
+		"postmaster+x@example.net": reply.Reject, "postmasters@example.net": reply.Reject, "x.postmaster@example.net": reply.Reject,
+		"postmaster%example.org@example.net": reply.Reject, "postmaster@evil@example.net": reply.Reject, `"postmaster@evil"@example.net`: reply.Reject,
+		"": reply.Reject, "@": reply.Reject, `""@example.net`: reply.Reject,
+	} {
+		if r := g.Ask(context.Background(), rcpt("203.0.113.9", recipient, "")); r.Verb != want {
+			t.Errorf("%q: %+v", recipient, r)
+		}
+	}
+}
+
+// RFC 5321 §4.1.4: HELO against the address refuses nothing, not even where the
+// site's rules say so, alone or with points.
+func TestHeloAgainstTheAddressNeverRefuses(t *testing.T) {
+	now := time.Now()
+	g := clocked(t, lab.Default(), &now, func(c *gate.Config) {
+		for _, code := range []finding.Code{finding.HeloLiteralMismatch, finding.HeloNotClient, finding.HeloNotPTR} {
+			if err := c.Policy.Rules.Override(decision.Rule{Code: code, Action: decision.Reject, Points: 50}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Policy.Rules.DeferAt, c.Policy.Rules.RejectAt = 1, 1
+	})
+	for _, helo := range []string{"[198.51.100.7]", "www.example.com", "mail.example.com"} {
+		c := rcpt("203.0.113.1", "alice@example.net", "")
+		c.Helo = untrusted.New(helo)
+		judged := g.Examine(context.Background(), c)
+		if len(judged.Findings) == 0 && helo[0] == '[' {
+			t.Errorf("HELO %s: no finding", helo)
+		}
+		for _, f := range judged.Findings {
+			if f.Entry().HeloOnly && judged.Decision.Action > decision.Tag && len(judged.Findings) == 1 {
+				t.Errorf("HELO %s: %+v", helo, judged.Decision)
+			}
+		}
+	}
+}
+
+// Strangers only count for the mask: a site's own relay and its users do not.
+func TestOwnClientsAreNoMask(t *testing.T) {
+	now := time.Now()
+	mask := gate.NewMask(netip.Addr{})
+	g := clocked(t, lab.Default(), &now, func(c *gate.Config) {
+		c.Mask = mask
+		c.Policy.Site.OwnNetworks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}
+	})
+	for i := range 200 {
+		c := rcpt("10.0.0.5", "alice@example.net", "")
+		if i%2 == 0 {
+			c = rcpt("10.9.9.9", "alice@example.net", "")
+			c.AuthUser = untrusted.New("alice")
+		}
+		now = now.Add(time.Second)
+		g.Ask(context.Background(), c)
+	}
+	if masked, why := mask.State(); masked {
+		t.Errorf("masked: %s", why)
 	}
 }

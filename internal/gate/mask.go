@@ -19,6 +19,7 @@ type Mask struct {
 	mu       sync.Mutex
 	since    time.Time
 	total    int
+	public   int
 	suspects map[netip.Addr]int
 	masked   bool
 	why      string
@@ -26,8 +27,9 @@ type Mask struct {
 
 // The detector judges windows of at least maskSample connections and
 // maskWindow, and once in between, as soon as there are maskSample: masked is
-// what has more than half of them from one address that is no client's. It
-// keeps count of maskSuspects addresses.
+// what has more than half of them from one address that is no client's, and
+// less than a fifth from public ones, for a busy relay of the site's own beside
+// strangers is no mask. It keeps count of maskSuspects addresses.
 const (
 	maskWindow   = time.Minute
 	maskSample   = 50
@@ -50,6 +52,9 @@ func (m *Mask) Note(client netip.Addr, source evidence.Source, now time.Time) {
 		m.since = now
 	}
 	m.total++
+	if !source.Special() && !suspect {
+		m.public++
+	}
 	if suspect && (len(m.suspects) < maskSuspects || m.suspects[client] > 0) {
 		m.suspects[client]++
 	}
@@ -58,7 +63,7 @@ func (m *Mask) Note(client netip.Addr, source evidence.Source, now time.Time) {
 		m.judge()
 	}
 	if over {
-		m.since, m.total = now, 0
+		m.since, m.total, m.public = now, 0, 0
 		clear(m.suspects)
 	}
 }
@@ -66,7 +71,7 @@ func (m *Mask) Note(client netip.Addr, source evidence.Source, now time.Time) {
 func (m *Mask) judge() {
 	m.masked, m.why = false, ""
 	for client, n := range m.suspects {
-		if 2*n > m.total {
+		if 2*n > m.total && 5*m.public < m.total {
 			m.masked = true
 			m.why = fmt.Sprintf("%d of %d connections came from %s, which is no stranger's address: hand the real one through (PROXY protocol, XCLIENT, or no NAT before the MTA), or list it in own_networks", n, m.total, client)
 		}

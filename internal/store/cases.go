@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +40,6 @@ func (s *Store) Record(c *decision.Case) {
 	if j.c == nil && !j.seen {
 		return
 	}
-	if j.c != nil {
-		j.c = thin(c)
-	}
 	if s.closed.Load() {
 		s.dropped.Add(1)
 		return
@@ -65,8 +61,12 @@ func (s *Store) observe(c *decision.Case, clean bool, j *job) {
 		result = evidence.Unjudged
 	}
 	now := seconds(s.opts.Now())
+	answered := now
+	if at := viewOf(c).IPRev.Observed(); !at.IsZero() {
+		answered = min(seconds(at), now)
+	}
 	s.memory.change(j.key, func(t *trace) bool {
-		j.seen = t.observe(result, now)
+		j.seen = t.observe(result, now, answered)
 		if clean && (t.clean == 0 || now < t.clean || now-t.clean >= uint32(cleanEvery/time.Second)) {
 			t.clean = now
 			j.c = c
@@ -192,95 +192,4 @@ func decode(detail string) (*decision.Case, error) {
 		return nil, fmt.Errorf("store: stored case: %w", err)
 	}
 	return c, nil
-}
-
-// Sighting is what the disk remembers of an address.
-type Sighting struct {
-	// First and Last are the times at which it was first and last seen, Last
-	// to within an hour; zero where it is unknown.
-	First time.Time `json:"first,omitzero"`
-	Last  time.Time `json:"last,omitzero"`
-	// Cases is the number of stored cases.
-	Cases int64 `json:"cases"`
-}
-
-// Seen returns what the disk remembers of an address.
-func (s *Store) Seen(ctx context.Context, addr netip.Addr) (Sighting, error) {
-	var first, last, cases int64
-	err := s.read.QueryRowContext(ctx,
-		`SELECT coalesce(min(first_seen), 0), coalesce(min(last_seen), 0), (SELECT count(*) FROM cases WHERE client = $1)
-		 FROM addresses WHERE client = $1`, blob(addr)).Scan(&first, &last, &cases)
-	if err != nil {
-		return Sighting{}, s.explain("look an address up", err)
-	}
-	return Sighting{First: fromMicros(first), Last: fromMicros(last), Cases: cases}, nil
-}
-
-// maxAddrs is the number of addresses of one answer that a stored case keeps:
-// a hostile zone can make each of twenty answers several thousand long.
-const maxAddrs = 32
-
-// thin returns the case with its long address lists cut, c itself where there
-// are none.
-func thin(c *decision.Case) *decision.Case {
-	v := viewOf(c)
-	long := tooLong(v.Helo.Answers)
-	for i := range v.IPRev.Names {
-		long = long || len(v.IPRev.Names[i].Addresses) > maxAddrs || tooLong(v.IPRev.Names[i].Forward)
-	}
-	for i := range c.Findings {
-		long = long || len(c.Findings[i].Args.Others) > maxAddrs
-	}
-	if !long {
-		return c
-	}
-	// The view is shared with other cases: cut a copy.
-	t, view, client := *c, *v, c.Conn.Client
-	t.Evidence.View = &view
-	view.Helo.Answers = thinAnswers(v.Helo.Answers, client)
-	view.IPRev.Names = slices.Clone(v.IPRev.Names)
-	for i := range view.IPRev.Names {
-		n := &view.IPRev.Names[i]
-		n.Addresses = thinAddrs(n.Addresses, client)
-		n.Forward = thinAnswers(n.Forward, client)
-	}
-	t.Findings = slices.Clone(c.Findings)
-	for i := range t.Findings {
-		t.Findings[i].Args.Others = thinAddrs(t.Findings[i].Args.Others, client)
-	}
-	return &t
-}
-
-func tooLong(answers []evidence.Answer) bool {
-	for i := range answers {
-		if len(answers[i].Addrs) > maxAddrs || (answers[i].Stale != nil && len(answers[i].Stale.Addrs) > maxAddrs) {
-			return true
-		}
-	}
-	return false
-}
-
-func thinAnswers(answers []evidence.Answer, client netip.Addr) []evidence.Answer {
-	answers = slices.Clone(answers)
-	for i := range answers {
-		answers[i].Addrs = thinAddrs(answers[i].Addrs, client)
-		if answers[i].Stale != nil {
-			stale := *answers[i].Stale
-			stale.Addrs = thinAddrs(stale.Addrs, client)
-			answers[i].Stale = &stale
-		}
-	}
-	return answers
-}
-
-// thinAddrs returns the first addresses, and the client's if it is among all.
-func thinAddrs(addrs []netip.Addr, client netip.Addr) []netip.Addr {
-	if len(addrs) <= maxAddrs {
-		return addrs
-	}
-	short := slices.Clone(addrs[:maxAddrs])
-	if slices.Contains(addrs[maxAddrs:], client) {
-		short[maxAddrs-1] = client
-	}
-	return short
 }

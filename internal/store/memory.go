@@ -140,8 +140,9 @@ func (m *memory) recall(k key, now time.Time, mem *evidence.Memory) {
 }
 
 // observe notes a result in the trace, and reports whether the trace has to
-// be written.
-func (t *trace) observe(result evidence.Result, now uint32) bool {
+// be written. A negative result counts by when the DNS gave it: asked again, an
+// answer from memory is the same observation.
+func (t *trace) observe(result evidence.Result, now, answered uint32) bool {
 	changed := t.first == 0 || now < t.last || now-t.last >= uint32(lastSeenStep/time.Second)
 	if t.first == 0 || t.first > now {
 		t.first = now
@@ -159,13 +160,15 @@ func (t *trace) observe(result evidence.Result, now uint32) bool {
 		if t.result != uint8(result) {
 			t.negatives, t.since, t.counted, t.result = 0, now, 0, uint8(result)
 		}
-		// A clock that was set back must not stop the count: hence the second
-		// condition.
-		if t.counted == 0 || now < t.counted || now-t.counted >= uint32(evidence.Apart/time.Second) {
+		// A clock that was set back must not stop the count.
+		if now < t.counted {
+			t.counted, answered = 0, now
+		}
+		if t.counted == 0 || answered >= t.counted+uint32(evidence.Apart/time.Second) {
 			if t.negatives < math.MaxUint8 {
 				t.negatives++
 			}
-			t.since, t.counted = min(t.since, now), now
+			t.since, t.counted = min(t.since, answered), answered
 			changed = true
 		}
 	case evidence.Unjudged, evidence.TempError:
