@@ -1,10 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"strconv"
+	"iter"
+	"runtime/debug"
 	"strings"
 )
 
@@ -36,110 +36,73 @@ func readEntries(ctx context.Context, db *sql.DB, list List, f func(Entry)) erro
 	return rows.Err()
 }
 
-// fieldEnd and lineEnd stand behind the fields and lines of readLines; no field
-// has them in it, for they are not printable.
-const (
-	fieldEnd = '\x1f'
-	lineEnd  = '\x1e'
-	chunkLen = 64 << 10
-)
-
 // readTable returns all entries as a table, and their number, with the rules
 // of old where they are the same. A start must not take longer than 100 ms
-// with 100,000 entries: hence one goroutine reads while another parses.
+// with 100,000 entries: hence one goroutine reads while another inserts. The
+// result is of use with an errSpoiled too.
 func readTable(ctx context.Context, db *sql.DB, old *table) (*table, int64, error) {
-	chunks := make(chan []byte, 8)
+	batches := make(chan iter.Seq[record], 8)
 	var readErr error
 	go func() {
-		defer close(chunks)
-		readErr = readLines(ctx, db, chunks)
+		defer close(batches)
+		readErr = readRecords(ctx, db, func(batch iter.Seq[record]) { batches <- batch })
 	}()
-	t, n, same := newTable(), int64(0), make(map[string]string)
-	for chunk := range chunks {
-		for len(chunk) > 0 {
-			var line []byte
-			line, chunk = cut(chunk, lineEnd)
-			e, text, err := parseLine(line, same)
-			if err != nil {
-				continue // written by other hands
-			}
-			r := newRule(e, text)
-			if was := old.get(e); r.same(was) {
-				r = was
-			}
-			t.insert(e, r)
-			n++
+	first := old.empty()
+	if first {
+		defer pauseGC()()
+	}
+	t, n := newTable(), int64(0)
+	for batch := range batches {
+		if first {
+			n += t.fill(batch)
+		} else {
+			n += t.refill(batch, old)
 		}
 	}
 	return t, n, readErr
 }
 
-// readLines sends the entries as lines of text: one column costs a third of
-// what six do.
-func readLines(ctx context.Context, db *sql.DB, chunks chan<- []byte) error {
-	// A context that can end costs more for each row than the row itself.
-	rows, err := db.QueryContext(context.WithoutCancel(ctx),
-		`SELECT list || $1 || entry || $1 || created || $1 || expiry || $1 || owner || $1 || reason || $2 FROM entries`,
-		string(fieldEnd), string(lineEnd))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var line sql.RawBytes
-	chunk := make([]byte, 0, chunkLen)
-	for rows.Next() {
-		if err := rows.Scan(&line); err != nil {
-			return err
+// pauseGC keeps the garbage collector from running until resume is called:
+// nearly all that the first reading allocates stays, and to look for garbage in
+// it, four times on the way, takes a third of the time. A memory limit
+// (GOMEMLIMIT) holds all the same. Of several pauses at a time the first to
+// begin ends them all.
+func pauseGC() (resume func()) {
+	before := debug.SetGCPercent(-1)
+	return func() {
+		if before >= 0 {
+			debug.SetGCPercent(before)
 		}
-		if len(chunk)+len(line) > chunkLen {
-			chunks <- chunk
-			chunk = make([]byte, 0, chunkLen)
+	}
+}
+
+// fill inserts the records, and returns their number. The rules lie side by
+// side and share the memory that the records came in.
+func (t *table) fill(batch iter.Seq[record]) int64 {
+	n, rules := int64(0), []rule(nil)
+	for rec := range batch {
+		if len(rules) == 0 {
+			rules = make([]rule, 256)
 		}
-		chunk = append(chunk, line...)
+		t.insert(rec.at, rules[0].set(rec))
+		rules = rules[1:]
+		n++
 	}
-	chunks <- chunk
-	return rows.Err()
+	return n
 }
 
-// parseLine reads one line of readLines, and returns the entry and its text.
-// Texts that many entries share are kept once, in same.
-func parseLine(line []byte, same map[string]string) (Entry, string, error) {
-	var fields [6][]byte
-	for i := range fields {
-		fields[i], line = cut(line, fieldEnd)
+// refill is fill with the rules of old where they are the same. A new rule gets
+// memory of its own: a change each second must not keep a batch each.
+func (t *table) refill(batch iter.Seq[record], old *table) int64 {
+	n := int64(0)
+	for rec := range batch {
+		r := old.get(rec.at, rec.list)
+		if !r.same(rec) {
+			rec = rec.clone()
+			r = new(rule).set(rec)
+		}
+		t.insert(rec.at, r)
+		n++
 	}
-	text := string(fields[1])
-	// Add has checked it; what others have written counts as they wrote it.
-	e, err := parseTarget(text)
-	if err != nil {
-		return Entry{}, "", err
-	}
-	if e.List = Block; string(fields[0]) == string(Allow) {
-		e.List = Allow
-	}
-	created, err := strconv.ParseInt(string(fields[2]), 10, 64)
-	if err != nil {
-		return Entry{}, "", err
-	}
-	expiry, err := strconv.ParseInt(string(fields[3]), 10, 64)
-	e.Created, e.Expiry = fromMicros(created), fromMicros(expiry)
-	e.Owner, e.Reason = once(same, fields[4]), once(same, fields[5])
-	return e, text, err
-}
-
-// cut returns what stands before and behind the first end.
-func cut(b []byte, end byte) (before, after []byte) {
-	if i := bytes.IndexByte(b, end); i >= 0 {
-		return b[:i], b[i+1:]
-	}
-	return b, nil
-}
-
-func once(same map[string]string, b []byte) string {
-	s, ok := same[string(b)]
-	if !ok {
-		s = string(b)
-		same[s] = s
-	}
-	return s
+	return n
 }

@@ -60,40 +60,56 @@ func (e Entry) Text() string {
 	return e.Domain.String()
 }
 
+// target is what an entry is about: exactly one of both is set.
+type target struct {
+	network netip.Prefix
+	domain  string // in the format of dnsname.Name
+}
+
+func (e Entry) target() target { return target{e.Network, e.Domain.String()} }
+
+// record returns what is packed of the entry.
+func (e Entry) record() record {
+	return record{
+		list: e.List, at: e.target(), text: e.Text(), created: micros(e.Created), expiry: micros(e.Expiry),
+		words: e.Owner + wordsEnd + e.Reason,
+	}
+}
+
 // ParseEntry reads a network ("192.0.2.0/24"), an address ("2001:db8::1"), or
 // a domain ("example.org"). An IPv4-mapped network is unmapped. Host bits
 // behind the prefix length, networks of length 0, single labels, and public
 // suffixes in the allow list are errors.
 func ParseEntry(list List, text string) (Entry, error) {
-	e, err := parseTarget(strings.TrimSpace(text))
-	if err != nil {
+	var e Entry
+	var err error
+	if e.Network, e.Domain, err = parseTarget(strings.TrimSpace(text)); err != nil {
 		return Entry{}, err
 	}
 	e.List = list
 	return e.canonical()
 }
 
-// parseTarget reads what is entered, in any spelling.
-func parseTarget(text string) (Entry, error) {
-	var e Entry
-	var err error
+// parseTarget reads a network or a domain, in any spelling.
+func parseTarget(text string) (network netip.Prefix, domain dnsname.Name, err error) {
 	switch {
 	case strings.Contains(text, "/"):
-		if e.Network, err = netip.ParsePrefix(text); err != nil {
-			return Entry{}, fmt.Errorf("%w: %q is no network: write it like 192.0.2.0/24 or 2001:db8::/32", ErrEntry, text)
+		if network, err = netip.ParsePrefix(text); err != nil {
+			err = fmt.Errorf("%w: %q is no network: write it like 192.0.2.0/24 or 2001:db8::/32", ErrEntry, text)
 		}
 	case strings.Contains(text, ":") || numericLast(text):
-		addr, err := netip.ParseAddr(text)
-		if err != nil || addr.Zone() != "" {
-			return Entry{}, fmt.Errorf("%w: %q is no address that other hosts know: write it like 192.0.2.1 or 2001:db8::1", ErrEntry, text)
+		addr, bad := netip.ParseAddr(text)
+		if bad != nil || addr.Zone() != "" {
+			err = fmt.Errorf("%w: %q is no address that other hosts know: write it like 192.0.2.1 or 2001:db8::1", ErrEntry, text)
+			break
 		}
-		e.Network = netip.PrefixFrom(addr, addr.BitLen())
+		network = netip.PrefixFrom(addr, addr.BitLen())
 	default:
-		if e.Domain, err = dnsname.Parse(text); err != nil {
-			return Entry{}, fmt.Errorf("%w: %q is neither a network nor a domain", ErrEntry, text)
+		if domain, err = dnsname.Parse(text); err != nil {
+			err = fmt.Errorf("%w: %q is neither a network nor a domain", ErrEntry, text)
 		}
 	}
-	return e, nil
+	return network, domain, err
 }
 
 // numericLast tells an IPv4 address from a domain: no top-level domain is all

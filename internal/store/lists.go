@@ -27,6 +27,9 @@ type lists struct {
 	table atomic.Pointer[table]
 	count atomic.Int64
 
+	spoiled atomic.Bool   // some packs are damaged: none must stay
+	ignored atomic.Uint64 // readings that came upon damaged packs
+
 	disk    chan struct{} // one token: held across a change on disk and its echo in memory
 	version int64         // PRAGMA data_version of the connection that writes; the writer's own
 
@@ -67,9 +70,9 @@ func (l *lists) hit(r *rule, now time.Time) {
 // there was one.
 func (l *lists) set(e Entry, r *rule) bool {
 	t := l.table.Load()
-	had := t.get(e) != nil
+	had := t.get(e.target(), e.List) != nil
 	if had || r != nil {
-		l.table.Store(t.with(e, r))
+		l.table.Store(t.with(e.target(), e.List, r))
 	}
 	if had != (r != nil) {
 		l.count.Add(map[bool]int64{true: -1, false: 1}[had])
@@ -103,7 +106,7 @@ func (s *Store) Add(ctx context.Context, e Entry) error {
 	}
 	s.lists.mu.Lock()
 	delete(s.lists.pending, entryKey{e.List, e.Text()})
-	s.lists.set(e, newRule(e, e.Text()))
+	s.lists.set(e, new(rule).set(e.record()))
 	s.lists.mu.Unlock()
 	return nil
 }
@@ -200,7 +203,10 @@ func (s *Store) Entries(ctx context.Context, list List) ([]Entry, error) {
 // The caller holds the disk, or is alone.
 func (l *lists) reload(ctx context.Context, db *sql.DB) error {
 	fresh, n, err := readTable(ctx, db, l.table.Load())
-	if err != nil {
+	if errors.Is(err, errSpoiled) {
+		l.spoiled.Store(true)
+		l.ignored.Add(1)
+	} else if err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -261,7 +267,7 @@ func (s *Store) storeHitsOf(ctx context.Context, rules []*rule) error {
 		defer st.Close()
 		for i, r := range rules {
 			counts[i] = r.hits.Load()
-			if _, err := st.ExecContext(ctx, r.lastUse.Load(), counts[i], string(r.list), r.listing.Entry); err != nil {
+			if _, err := st.ExecContext(ctx, r.lastUse.Load(), counts[i], string(r.list()), r.text); err != nil {
 				return err
 			}
 		}

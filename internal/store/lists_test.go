@@ -246,7 +246,7 @@ func TestStrangeTimes(t *testing.T) {
 		t.Parallel()
 		path := newPath(t)
 		shut(t, open(t, path, store.Options{Daemon: true}))
-		if _, err := raw(t, path).Exec(`INSERT INTO entries VALUES ('block', '192.0.2.1/32', '', '', 0, 'NaN', 0, 0)`); err == nil {
+		if _, err := raw(t, path).Exec(`INSERT INTO entries VALUES (1, 'block', '192.0.2.1/32', '', '', 0, 'NaN', 0, 0)`); err == nil {
 			t.Error("the table takes NaN for a time")
 		}
 	})

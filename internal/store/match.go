@@ -3,6 +3,7 @@ package store
 import (
 	"maps"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,29 +17,40 @@ import (
 // clock before the entry is held to be written under a wrong clock.
 const fromFuture = 24 * time.Hour
 
-// rule is a list entry in memory. All but the counters is immutable.
+// rule is a list entry in memory. All but the counters is immutable. It is kept
+// small, with few pointers, for there may be many.
 type rule struct {
-	list    List
-	created int64 // microseconds, as expiry; 0 for none
+	allow   bool   // else it blocks
+	text    string // as in the database
+	words   string // as in a record
+	created int64  // microseconds, as expiry; 0 for none
 	expiry  int64
-	listing evidence.Listing
 	hits    atomic.Int64 // not yet stored
 	lastUse atomic.Int64 // microseconds
 }
 
-// newRule makes the rule of e, whose text is given, for to write it costs time.
-func newRule(e Entry, text string) *rule {
-	return &rule{
-		list:    e.List,
-		created: micros(e.Created),
-		expiry:  micros(e.Expiry),
-		listing: evidence.Listing{Entry: text, Reason: e.Reason, Owner: e.Owner, Expiry: e.Expiry},
-	}
+// set makes r the rule of a record, and returns it.
+func (r *rule) set(rec record) *rule {
+	r.allow, r.text, r.words = rec.list == Allow, rec.text, rec.words
+	r.created, r.expiry = rec.created, rec.expiry
+	return r
 }
 
-// same reports whether both rules say the same of one entry.
-func (r *rule) same(o *rule) bool {
-	return o != nil && o.created == r.created && o.listing == r.listing
+// same reports whether the rule is that of the record.
+func (r *rule) same(rec record) bool {
+	return r != nil && r.text == rec.text && r.words == rec.words && r.created == rec.created && r.expiry == rec.expiry
+}
+
+func (r *rule) list() List {
+	if r.allow {
+		return Allow
+	}
+	return Block
+}
+
+func (r *rule) listing() *evidence.Listing {
+	owner, reason, _ := strings.Cut(r.words, wordsEnd)
+	return &evidence.Listing{Entry: r.text, Reason: reason, Owner: owner, Expiry: fromMicros(r.expiry)}
 }
 
 // live reports whether the rule is in force at now (microseconds). A block
@@ -48,7 +60,7 @@ func (r *rule) live(now int64) bool {
 	if r == nil || (r.expiry != 0 && r.expiry <= now) {
 		return false
 	}
-	return r.list == Allow || r.created <= now+fromFuture.Microseconds()
+	return r.allow || r.created <= now+fromFuture.Microseconds()
 }
 
 // spot is what the lists say about one network or domain.
@@ -91,38 +103,41 @@ func newTable() *table {
 	return &table{networks: new(bart.Table[spot]), domains: make(map[string]spot)}
 }
 
+func (t *table) empty() bool { return t.networks.Size() == 0 && len(t.domains) == 0 }
+
 // insert adds a rule to a table that is not yet published.
-func (t *table) insert(e Entry, r *rule) {
-	if e.Network.IsValid() {
-		t.networks.Modify(e.Network, func(p spot, _ bool) (spot, bool) { return p.with(e.List, r), false })
+func (t *table) insert(at target, r *rule) {
+	if at.network.IsValid() {
+		t.networks.Modify(at.network, func(p spot, _ bool) (spot, bool) { return p.with(r.list(), r), false })
 		return
 	}
-	t.domains[e.Text()] = t.domains[e.Text()].with(e.List, r)
+	t.domains[at.domain] = t.domains[at.domain].with(r.list(), r)
 }
 
-// get returns the rule of exactly this entry, nil for none.
-func (t *table) get(e Entry) *rule {
-	if e.Network.IsValid() {
-		p, _ := t.networks.Get(e.Network)
-		return p.of(e.List)
+// get returns the rule of exactly this target in a list, nil for none.
+func (t *table) get(at target, list List) *rule {
+	if at.network.IsValid() {
+		p, _ := t.networks.Get(at.network)
+		return p.of(list)
 	}
-	return t.domains[e.Text()].of(e.List)
+	return t.domains[at.domain].of(list)
 }
 
-// with returns a copy of the table in which r (nil for none) is the rule of e.
-func (t *table) with(e Entry, r *rule) *table {
-	if e.Network.IsValid() {
-		networks := t.networks.ModifyPersist(e.Network, func(p spot, _ bool) (spot, bool) {
-			p = p.with(e.List, r)
+// with returns a copy of the table in which r (nil for none) is the rule of the
+// target in a list.
+func (t *table) with(at target, list List, r *rule) *table {
+	if at.network.IsValid() {
+		networks := t.networks.ModifyPersist(at.network, func(p spot, _ bool) (spot, bool) {
+			p = p.with(list, r)
 			return p, p == spot{}
 		})
 		return &table{networks: networks, domains: t.domains}
 	}
 	domains := maps.Clone(t.domains)
-	if p := domains[e.Text()].with(e.List, r); p != (spot{}) {
-		domains[e.Text()] = p
+	if p := domains[at.domain].with(list, r); p != (spot{}) {
+		domains[at.domain] = p
 	} else {
-		delete(domains, e.Text())
+		delete(domains, at.domain)
 	}
 	return &table{networks: t.networks, domains: domains}
 }
@@ -134,10 +149,10 @@ func (t *table) with(e Entry, r *rule) *table {
 func (t *table) match(addr netip.Addr, confirmed []dnsname.Name, now int64) *rule {
 	r := t.network(addr, now)
 	for _, name := range confirmed {
-		if r != nil && r.list == Allow {
+		if r != nil && r.allow {
 			break
 		}
-		if d := t.domain(name.String(), now); d != nil && (r == nil || d.list == Allow) {
+		if d := t.domain(name.String(), now); d != nil && (r == nil || d.allow) {
 			r = d
 		}
 	}

@@ -71,11 +71,11 @@ func (s *Store) openFile(ctx context.Context, sole bool) error {
 	if err := s.prepare(ctx, st, sole); err != nil {
 		return s.explain("open", err)
 	}
-	if err := s.lists.reload(ctx, s.read); err != nil {
-		return s.explain("read the lists", err)
+	// Before the lists: what another process changes from here on is followed.
+	if s.lists.version, err = dataVersion(ctx, s.write); err != nil {
+		return s.explain("open", err)
 	}
-	s.lists.version, err = dataVersion(ctx, s.write)
-	return s.explain("open", err)
+	return s.explain("read the lists", s.lists.reload(ctx, s.read))
 }
 
 // create makes the file, which is nobody's but the owner's of the directory.

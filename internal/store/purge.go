@@ -14,9 +14,12 @@ const (
 	maxPurge = 100_000
 )
 
-// Run purges each hour until ctx ends, and checks a large file once from end
-// to end. It returns nil.
+// Run purges each hour until ctx ends, packs the lists for the next start, and
+// checks a large file once from end to end. It returns nil.
 func (s *Store) Run(ctx context.Context) error {
+	pack := time.NewTicker(packEvery)
+	defer pack.Stop()
+	s.tidy(ctx, s.pack)
 	s.checkWhole(ctx)
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
@@ -25,6 +28,9 @@ func (s *Store) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-pack.C:
+			s.tidy(ctx, s.pack)
+			continue
 		case <-tick.C:
 		case <-s.sweep:
 		}
@@ -37,9 +43,17 @@ func (s *Store) Run(ctx context.Context) error {
 			s.opts.Log.WarnContext(ctx, "store: the clock has jumped, not purging this time", "by", jumped)
 			continue
 		}
-		if _, err := s.Purge(ctx); err != nil && ctx.Err() == nil {
-			s.failed(ctx, err)
-		}
+		s.tidy(ctx, func(ctx context.Context) error {
+			_, err := s.Purge(ctx)
+			return err
+		})
+	}
+}
+
+// tidy does f, which will be done again in its time if it fails.
+func (s *Store) tidy(ctx context.Context, f func(context.Context) error) {
+	if err := f(ctx); err != nil && ctx.Err() == nil {
+		s.failed(ctx, err)
 	}
 }
 

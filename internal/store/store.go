@@ -146,10 +146,10 @@ func (s *Store) Recall(addr netip.Addr, confirmed []dnsname.Name, now time.Time)
 	s.memory.recall(keyOf(addr), now, &mem)
 	if r := s.lists.table.Load().match(addr, confirmed, micros(now)); r != nil {
 		s.lists.hit(r, now)
-		if r.list == Allow {
-			mem.Allow = &r.listing
+		if r.allow {
+			mem.Allow = r.listing()
 		} else {
-			mem.Block = &r.listing
+			mem.Block = r.listing()
 		}
 	}
 	return mem
@@ -175,8 +175,9 @@ func (s *Store) Flush(ctx context.Context) error {
 	}
 }
 
-// Close writes what is queued, as long as ctx lasts, and releases the
-// database. What could not be written is counted as dropped.
+// Close writes what is queued, and the daemon what makes its next start quick,
+// as long as ctx lasts, and releases the database. What could not be written is
+// counted as dropped.
 func (s *Store) Close(ctx context.Context) error {
 	var err error
 	s.closeOne.Do(func() {
@@ -189,6 +190,9 @@ func (s *Store) Close(ctx context.Context) error {
 		}
 		s.stop()
 		<-s.ended
+		if s.opts.Daemon {
+			s.tidy(ctx, s.pack)
+		}
 		s.closeFiles()
 	})
 	return err
@@ -225,6 +229,9 @@ type Stats struct {
 	Queue    int
 	Traces   int // addresses remembered
 	Entries  int // entries of both lists
+	// Spoiled counts the readings of the lists that found damage in their packs
+	// and took the rows instead.
+	Spoiled uint64
 }
 
 // Stats returns the counters.
@@ -237,6 +244,7 @@ func (s *Store) Stats() Stats {
 		Queue:    len(s.queue),
 		Traces:   s.memory.len(),
 		Entries:  int(s.lists.count.Load()),
+		Spoiled:  s.lists.ignored.Load(),
 	}
 }
 
