@@ -76,6 +76,9 @@ func (t *task) judge(q *query, r dnswire.Response, err error) {
 		// Another server might just be less careful, or less honest about it.
 		t.end(a)
 	default:
+		if a.State == evidence.ServFail {
+			a.Stale = t.old(r, a)
+		}
 		t.bad(q.server, a)
 		t.hurry()
 	}
@@ -84,19 +87,17 @@ func (t *task) judge(q *query, r dnswire.Response, err error) {
 // state names the outcome of a response. The error is that of reading it.
 func state(r dnswire.Response, err error) (evidence.State, error) {
 	switch {
+	case r.EDE > 0 && dnswire.Rewritten(r.EDE-1):
+		// RFC 8914 §4.16: whatever the rcode, it is not what the zone says.
+		return evidence.Filtered, nil
 	case err != nil:
 		return evidence.Malformed, err
 	case r.Truncated:
 		return evidence.Malformed, fmt.Errorf("resolver: truncated over TCP")
-	case r.EDE > 0 && dnswire.Rewritten(r.EDE-1):
-		// RFC 8914 §4.16: whatever the rcode, it is not what the zone says.
-		return evidence.Filtered, nil
 	}
 	switch r.Rcode {
-	case rcodeNoError:
-		return noError(r), nil
-	case rcodeNXDomain:
-		return evidence.NXDomain, nil
+	case rcodeNoError, rcodeNXDomain:
+		return told(r), nil
 	case rcodeServFail:
 		if r.EDE > 0 && dnswire.ValidationFailed(r.EDE-1) {
 			return evidence.Bogus, nil
@@ -108,16 +109,41 @@ func state(r dnswire.Response, err error) (evidence.State, error) {
 	return evidence.Failed, nil
 }
 
-// noError tells records from their absence, and both from a referral: a
-// server that does not recurse for us has said nothing (RFC 2308 §2.2).
-func noError(r dnswire.Response) evidence.State {
+// told tells records from their absence, and both from trouble that looks like
+// an answer: a server that could not ask, or does not recurse for us, has said
+// nothing.
+func told(r dnswire.Response) evidence.State {
 	switch {
+	case r.Stale:
+		// RFC 8914 §4.4, §4.20: the answer of today could not be had.
+		return evidence.ServFail
 	case r.Total > 0 || !r.Next.IsZero():
 		return evidence.Found
-	case r.Referral && !r.Recursive:
+	case r.EDE > 0 && dnswire.Denial(r.EDE-1) != evidence.NotAsked:
+		return dnswire.Denial(r.EDE - 1)
+	case !r.Recursive && !r.Authoritative:
+		// RFC 1034 §4.3.1: neither recursion nor authority, so the server is
+		// lame for the name, whatever it denies.
+		return evidence.Refused
+	case r.Rcode == rcodeNXDomain:
+		return evidence.NXDomain
+	case r.Referral:
+		// RFC 2308 §2.2: name servers without a SOA record are no NODATA.
 		return evidence.Refused
 	}
 	return evidence.NoData
+}
+
+// old returns the records of a stale response as the answer that may stand in
+// for the one of today, nil without any.
+func (t *task) old(r dnswire.Response, a evidence.Answer) *evidence.Answer {
+	if !r.Stale || r.Total == 0 || r.Rcode != rcodeNoError {
+		return nil
+	}
+	a.Question, a.State, a.At = t.question, evidence.Found, t.r.cfg.Now()
+	a.Names, a.Addrs, a.Total = r.Names, r.Addrs, r.Total
+	a.Aliases = slices.Concat(t.aliases, r.Aliases)
+	return &a
 }
 
 // follow notes the aliases of a response. A loop, or too long a chain, is an

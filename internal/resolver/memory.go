@@ -59,13 +59,15 @@ func fresh(a *evidence.Answer, now time.Time) bool {
 // gets the time for which it is remembered as its TTL.
 func (r *Resolver) remember(a *evidence.Answer) {
 	if a.State.Complete() {
-		for _, s := range r.servers {
-			if s.addr == a.Server {
-				r.cache.Put(dnscache.Good, a, uint16(s.index)<<8|uint16(byte(s.generation.Load())))
-			}
-		}
+		r.keep(a)
 		r.cache.Delete(dnscache.Failure, a.Question)
 		return
+	}
+	if a.Stale != nil {
+		if known, ok := r.good(a.Question); !ok || !fresh(&known, a.At) {
+			// It has no TTL, so that it will only stand in for a better one.
+			r.keep(a.Stale)
+		}
 	}
 	epoch := byte(r.epoch.Load())
 	repeated := 0
@@ -79,13 +81,26 @@ func (r *Resolver) remember(a *evidence.Answer) {
 	r.cache.Put(dnscache.Failure, a, uint16(epoch)<<8|uint16(repeated))
 }
 
+// keep remembers a complete answer and which server it is from.
+func (r *Resolver) keep(a *evidence.Answer) {
+	for _, s := range r.servers {
+		if s.addr == a.Server {
+			r.cache.Put(dnscache.Good, a, uint16(s.index)<<8|uint16(byte(s.generation.Load())))
+		}
+	}
+}
+
 // forgetFailures makes memory forget all failures, once a server has come
 // back: they may have been its own.
 func (r *Resolver) forgetFailures() { r.epoch.Add(1) }
 
-// attach adds the last good answer to one that ended in trouble.
+// attach adds the last good answer to one that ended in trouble, unless a
+// server has sent one with it.
 func (r *Resolver) attach(a *evidence.Answer, now time.Time) {
-	if a.Stale = r.stale(a.Question, now); a.Stale != nil {
+	if a.Stale == nil {
+		a.Stale = r.stale(a.Question, now)
+	}
+	if a.Stale != nil {
 		r.count.stale.Add(1)
 	}
 }

@@ -255,6 +255,9 @@ func (t *task) bad(s *server, trouble evidence.Answer) {
 	t.tries[s.index].out = true
 	if t.trouble.State == evidence.NotAsked || trouble.State != evidence.Failed {
 		trouble.Server = s.addr
+		if trouble.Stale == nil {
+			trouble.Stale = t.trouble.Stale
+		}
 		t.trouble = trouble
 	}
 }

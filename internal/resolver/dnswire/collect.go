@@ -73,14 +73,25 @@ func (d *Decoder) add(rec record, addrs *set[netip.Addr], names *set[target]) er
 	return nil
 }
 
-// best returns the first names by preference, and within it in their order.
+// best returns the names by preference, and within it in their order. Of too
+// many it keeps those that sort first, for the order of a set means nothing:
+// servers rotate it (RFC 1794 §4).
 func best(list []target) []dnsname.Name {
+	if len(list) > evidence.MaxNames {
+		last := slices.SortedFunc(slices.Values(list), target.compare)[evidence.MaxNames-1]
+		list = slices.DeleteFunc(list, func(t target) bool { return t.compare(last) > 0 })
+	}
 	slices.SortStableFunc(list, func(a, b target) int { return cmp.Compare(a.preference, b.preference) })
-	out := make([]dnsname.Name, 0, min(len(list), evidence.MaxNames))
-	for _, t := range list[:cap(out)] {
-		out = append(out, t.name)
+	out := make([]dnsname.Name, len(list))
+	for i, t := range list {
+		out[i] = t.name
 	}
 	return out
+}
+
+// compare sorts by preference, then by name.
+func (t target) compare(u target) int {
+	return cmp.Or(cmp.Compare(t.preference, u.preference), cmp.Compare(t.name.String(), u.name.String()))
 }
 
 // set keeps distinct values in their order. Small ones are searched, and a

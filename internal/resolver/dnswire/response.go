@@ -16,6 +16,7 @@ var (
 	ErrShort  = errors.New("dnswire: message ends inside a record")
 	ErrRData  = errors.New("dnswire: record data of the wrong length")
 	ErrDouble = errors.New("dnswire: NXDOMAIN with an answer")
+	ErrSOA    = errors.New("dnswire: SOA record of another zone with a negative answer")
 )
 
 // MaxHops is the number of aliases after which Decode stops following them
@@ -25,10 +26,11 @@ const MaxHops = 12
 
 // Response is what a message says to one question.
 type Response struct {
-	Rcode     int  // with the upper bits of the OPT record (RFC 6891 §6.1.3)
-	Truncated bool // TC: nothing else in the message counts
-	Recursive bool // RA
-	Referral  bool // no answer, and name servers instead of a SOA record
+	Rcode         int  // with the upper bits of the OPT record (RFC 6891 §6.1.3)
+	Truncated     bool // TC: nothing else in the message counts
+	Recursive     bool // RA
+	Authoritative bool // AA
+	Referral      bool // no answer, and name servers instead of a SOA record
 
 	// Aliases are the targets of the CNAME and DNAME records on the way; Next
 	// is the last one when the message has no data for it, and has to be asked.
@@ -46,9 +48,13 @@ type Response struct {
 	Negative uint32
 	SOA      bool
 
-	// EDE is the extended error code plus one, 0 for none (RFC 8914 §2).
+	// EDE is the extended error code plus one, 0 for none (RFC 8914 §2); of
+	// several the one that says most.
 	EDE  uint16
 	Text untrusted.Text
+	// Stale says that the server could not get the present answer, and repeats
+	// an old one (RFC 8914 §4.4, §4.20).
+	Stale bool
 }
 
 // record is one resource record of class IN; its data is msg[off:end].
@@ -76,7 +82,10 @@ func (d *Decoder) Decode(msg []byte, q evidence.Question) (Response, error) {
 		return Response{}, ErrShort
 	}
 	flags := binary.BigEndian.Uint16(msg[2:])
-	r := Response{Rcode: int(flags & maskRcode), Truncated: flags&bitTC != 0, Recursive: flags&bitRA != 0}
+	r := Response{
+		Rcode: int(flags & maskRcode), Truncated: flags&bitTC != 0,
+		Recursive: flags&bitRA != 0, Authoritative: flags&bitAA != 0,
+	}
 	if r.Truncated {
 		return r, nil
 	}
@@ -89,34 +98,46 @@ func (d *Decoder) Decode(msg []byte, q evidence.Question) (Response, error) {
 	if err != nil {
 		return r, err
 	}
-	if off, err = d.authority(off, int(binary.BigEndian.Uint16(msg[8:])), q, &r); err != nil {
+	last, err := d.follow(q.Name, q.Type, &r)
+	if err != nil {
+		return r, err
+	}
+	foreign := false
+	if off, foreign, err = d.authority(off, int(binary.BigEndian.Uint16(msg[8:])), q, last, &r); err != nil {
 		return r, err
 	}
 	if err = d.additional(off, int(binary.BigEndian.Uint16(msg[10:])), q, &r); err != nil {
 		return r, err
 	}
-	last, err := d.follow(q.Name, q.Type, &r)
-	if err != nil {
-		return r, err
-	}
 	if err := d.collect(last, q.Type, &r); err != nil {
 		return r, err
 	}
-	if r.Total > 0 {
-		r.Referral = false
-		if r.Rcode == rcodeNXDomain {
-			return r, ErrDouble
-		}
-		return r, nil
-	}
-	if len(r.Aliases) > 0 && !r.SOA && r.Rcode == 0 {
-		r.Next = last
-	}
-	r.Referral = r.Referral && !r.SOA && len(r.Aliases) == 0 && flags&bitAA == 0
-	return r, nil
+	return r, r.conclude(last, foreign)
 }
 
-const rcodeNXDomain = 3
+// conclude says what the absence of data means, once all sections are read.
+// last is the end of the aliases; foreign tells of a SOA record beside it.
+func (r *Response) conclude(last dnsname.Name, foreign bool) error {
+	switch {
+	case r.Total > 0:
+		r.Referral = false
+		if r.Rcode == rcodeNXDomain {
+			return ErrDouble
+		}
+	case r.SOA:
+		r.Referral = false
+	case r.Rcode == rcodeNoError && len(r.Aliases) > 0:
+		r.Next, r.Referral = last, false
+	case foreign && (r.Rcode == rcodeNoError || r.Rcode == rcodeNXDomain):
+		return ErrSOA
+	}
+	return nil
+}
+
+const (
+	rcodeNoError  = 0
+	rcodeNXDomain = 3
+)
 
 // next reads the record at off. The owner is reused when it is written as a
 // pointer to the name that the record before had, or to the question.
@@ -182,12 +203,14 @@ func (d *Decoder) answers(off, count int, q evidence.Question) (int, error) {
 	return off, nil
 }
 
-// authority looks for the SOA record that makes a negative answer cacheable.
-func (d *Decoder) authority(off, count int, q evidence.Question, r *Response) (int, error) {
+// authority looks for the SOA record that makes a negative answer about last
+// cacheable, and reports whether there is one that can't be of its zone.
+func (d *Decoder) authority(off, count int, q evidence.Question, last dnsname.Name, r *Response) (int, bool, error) {
+	foreign := false
 	for range count {
 		rec, class, end, err := d.next(off, q)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		off = end
 		if class != classIN {
@@ -199,12 +222,17 @@ func (d *Decoder) authority(off, count int, q evidence.Question, r *Response) (i
 		case evidence.SOA:
 			minimum, err := d.soaMinimum(rec)
 			if err != nil {
-				return 0, err
+				return 0, false, err
+			}
+			// RFC 2308 §2: it is that of the zone which lacks the name.
+			if !last.Under(rec.owner) {
+				foreign = true
+				continue
 			}
 			r.SOA, r.Negative = true, min(rec.ttl, minimum)
 		}
 	}
-	return off, nil
+	return off, foreign, nil
 }
 
 // soaMinimum returns the last field of a SOA record, RFC 1035 §3.3.13. Like a
@@ -244,49 +272,6 @@ func (d *Decoder) additional(off, count int, q evidence.Question, r *Response) e
 	}
 	return nil
 }
-
-// extendedError reads the EDE options, RFC 8914 §2, and keeps the one that
-// says most: that the answer was rewritten, then that DNSSEC failed, then any.
-// Options that run past their record end the search, for EDE is a comment.
-func (d *Decoder) extendedError(rec record, r *Response) {
-	const optionEDE = 15
-	for off := rec.off; off+4 <= rec.end; {
-		code := binary.BigEndian.Uint16(d.msg[off:])
-		n := int(binary.BigEndian.Uint16(d.msg[off+2:]))
-		off += 4
-		if off+n > rec.end {
-			return
-		}
-		if code == optionEDE && n >= 2 {
-			info := binary.BigEndian.Uint16(d.msg[off:])
-			if r.EDE == 0 || weight(info) > weight(r.EDE-1) {
-				text := d.msg[off+2 : off+n]
-				r.EDE = info + 1
-				r.Text = untrusted.New(string(text[:min(len(text), untrusted.MaxLen)]))
-			}
-		}
-		off += n
-	}
-}
-
-func weight(info uint16) int {
-	switch {
-	case Rewritten(info):
-		return 2
-	case ValidationFailed(info):
-		return 1
-	}
-	return 0
-}
-
-// Rewritten reports whether an extended error code says that the resolver put
-// its own answer in the place of the true one: forged (RFC 8914 §4.5),
-// blocked, censored, filtered (RFC 8914 §4.16).
-func Rewritten(info uint16) bool { return info == 4 || info >= 15 && info <= 17 }
-
-// ValidationFailed reports whether an extended error code says that DNSSEC
-// validation failed: RFC 8914 §4.7 to §4.13.
-func ValidationFailed(info uint16) bool { return info >= 6 && info <= 12 }
 
 // follow walks the CNAME and DNAME records from name to the owner of the data,
 // in whatever order they come. A loop ends it at MaxHops.
