@@ -182,6 +182,8 @@ func (s *Store) reopen(ctx context.Context) {
 		return
 	}
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	// The new connection counts the changes of others anew.
+	s.lists.version = -1
 	_ = conn.Close()
 }
 
