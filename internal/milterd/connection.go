@@ -31,7 +31,8 @@ func (s *session) macros(body []byte) {
 	for name, value := range pairs(body[1:]) {
 		switch string(name) {
 		case "{auth_authen}":
-			s.login(command, text(value))
+			// A login of blanks is none: it would exempt a stranger.
+			s.login(command, text(bytes.TrimSpace(value)))
 		case "{client_addr}":
 			if addr := facts.Address(string(value)); command == cmdConnect {
 				s.announced.clientAddr = addr

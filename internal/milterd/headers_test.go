@@ -241,19 +241,50 @@ func TestWithoutLeave(t *testing.T) {
 	}
 }
 
-// TestNoIdentifier shows that without an identifier no header is asked for.
+// TestNoIdentifier shows that without an identifier no field is removed.
 func TestNoIdentifier(t *testing.T) {
 	p := dial(t, always(reply.Reply{}), func(h *milterd.Handler) { h.AuthservID = "" })
-	p.offer(offerVersion, offerActions, offerProtocol)
-	if _, body := p.read(); body[11]&0x20 == 0 {
-		t.Errorf("protocol %x asks for header fields", body[8:12])
-	}
-	p.connect("203.0.113.9")
-	p.envelope()
-	p.want('c', "")
+	p.begin()
 	p.send('L', "Authentication-Results\x00; iprev=pass\x00")
 	p.send('E')
 	if indices, inserted := p.deletions(); len(indices)+len(inserted) > 0 {
 		t.Errorf("deletes %v, inserts %q", indices, inserted)
 	}
+}
+
+// TestIdentifierComesLater gives a site its first identifier while an MTA keeps
+// the socket: the header must have been asked for from the beginning.
+func TestIdentifierComesLater(t *testing.T) {
+	g := always(reply.Reply{})
+	p := dial(t, g, func(h *milterd.Handler) { h.AuthservID = "" })
+	const message = `
+		> M <alice@example.net>
+		> R <bob@example.org>
+		< c
+		> L Authentication-Results relay.example.net; none
+		> L Authentication-Results mx.example.org; iprev=pass policy.iprev=203.0.113.9
+		> L Authentication-Results MX.example.org.; spf=pass
+		> E
+	`
+	play(p, `
+		> O 6 0x1ff 0x1fffff
+		< O 6 0x111 0xf73d0 [0 {client_addr} {daemon_name} {daemon_addr} {daemon_port}] [2 {auth_authen}]
+		> C mail.example.net 4 40123 203.0.113.9
+		> H mail.example.net
+	`+message+`
+		< c
+	`)
+	g.answer = always(pass).answer
+	play(p, message+`
+		< m 3 Authentication-Results
+		< m 2 Authentication-Results
+		< i 0 Authentication-Results `+resultHeader+`
+		< c
+	`)
+	g.answer = always(reply.Reply{}).answer // and loses it again
+	play(p, message+`
+		< c
+		> Q
+		< closed
+	`)
 }

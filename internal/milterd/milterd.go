@@ -32,21 +32,25 @@ const (
 	DefaultAskTimeout   = 8 * time.Second
 )
 
+var errCodes = errors.New("milterd: reply whose codes don't fit its verb")
+
 // Handler speaks the protocol with MTAs. Set the fields before the first call
 // of Serve. One Handler may serve any number of connections at once.
 type Handler struct {
 	// Ask answers one question, at stage facts.Rcpt. Its context ends after
-	// AskTimeout; whoever then has not answered is answered for, with a 451.
+	// AskTimeout; whoever then has not answered is answered for, with
+	// reply.NotNow, and so is a panic or a reply that is not consistent.
 	Ask func(context.Context, facts.Conn) reply.Reply
 
 	// AuthservID is the identifier whose forged Authentication-Results fields
-	// are removed, unless a reply names another. Where it is empty, no header
-	// field is looked at or removed.
+	// are removed, unless a reply to a question about the message names another.
+	// Without either no field is removed.
 	AuthservID string
 
 	// Log gets an error of a connection: one for each that was closed for what
 	// it sent or did not send, one for each question that was not answered in
-	// time, one for the first panic of Ask. Nil drops it.
+	// time or with codes that don't fit, one for the first panic of Ask. Nil
+	// drops it.
 	Log func(error)
 
 	// IdleTimeout bounds the silence between two frames, FrameTimeout the
@@ -70,7 +74,7 @@ type Stats struct {
 	Headers           int64 // header fields seen
 	ForgedRemoved     int64 // Authentication-Results fields removed
 	AddressMismatches int64 // {client_addr} that differs from the connect command
-	AsksFailed        int64 // questions that Ask did not answer in time, or panicked at
+	AsksFailed        int64 // questions that Ask did not answer in time or consistently, or panicked at
 	Warnings          int64 // replies with a warning, which milter can't carry to the MTA's log
 }
 
@@ -138,19 +142,25 @@ func (h *Handler) ask(ctx context.Context, q facts.Conn) reply.Reply {
 	case <-ctx.Done():
 		h.count.asksFailed.Add(1)
 		h.log(fmt.Errorf("milterd: no decision within %v", patience))
-		return notNow
+		return reply.NotNow()
 	}
 }
 
-// askSafely turns a panic into a temporary failure: it would end the process,
-// because it is not in the goroutine that the listener guards.
+// askSafely turns a panic and a broken reply into a temporary failure. A panic
+// would end the process, because it is not in the goroutine that the listener
+// guards.
 func (h *Handler) askSafely(ctx context.Context, q facts.Conn) (r reply.Reply) {
 	defer func() {
 		if v := recover(); v != nil {
 			h.count.asksFailed.Add(1)
 			h.panicked.Do(func() { h.log(fmt.Errorf("milterd: panic at a question: %q\n%s", fmt.Sprint(v), debug.Stack())) })
-			r = notNow
+			r = reply.NotNow()
 		}
 	}()
-	return h.Ask(ctx, q)
+	r, ok := h.Ask(ctx, q).Checked()
+	if !ok {
+		h.count.asksFailed.Add(1)
+		h.log(errCodes)
+	}
+	return r
 }

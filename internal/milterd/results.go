@@ -1,9 +1,6 @@
 package milterd
 
-import (
-	"bytes"
-	"cmp"
-)
+import "bytes"
 
 // resultsName is the field that says what was found about a message (RFC 8601
 // §2.1).
@@ -24,7 +21,8 @@ type resultFields struct {
 func (s *session) header(f frame) {
 	s.h.count.headers.Add(1)
 	name, value, _ := bytes.Cut(f.body, []byte{0})
-	if !s.removes() || !equalFold(name, resultsName) {
+	ours := s.forgeable()
+	if ours == "" || !equalFold(name, resultsName) {
 		return
 	}
 	r := &s.message.results
@@ -33,7 +31,7 @@ func (s *session) header(f frame) {
 	// What is cut off before its identifier ends is meant to hide it.
 	hidden := !ok && f.cut
 	switch {
-	case !hidden && !sameID(id, cmp.Or(s.message.authservID, s.h.AuthservID)):
+	case !hidden && !sameID(id, ours):
 	case len(r.forged) == maxForged:
 		r.tooMany = true
 	default:

@@ -140,7 +140,7 @@ func (s *session) negotiate(body []byte) error {
 	s.forgetClient()
 	s.negotiated = true
 	s.actions = binary.BigEndian.Uint32(body[4:]) & (mayAddHeaders | mayChangeHeaders | mayNameMacros)
-	s.protocol = binary.BigEndian.Uint32(body[8:]) & s.wanted()
+	s.protocol = binary.BigEndian.Uint32(body[8:]) & wanted(s.actions)
 
 	var options [12]byte
 	binary.BigEndian.PutUint32(options[0:], version)
@@ -155,24 +155,31 @@ func (s *session) negotiate(body []byte) error {
 	return nil
 }
 
-// wanted is what the MTA may leave out: all but connect, HELO, MAIL, RCPT, the
-// header where we may change it, and the end of the message. Of these only
-// RCPT and the end need our answer, so that a message costs two round trips.
+// wanted is what the MTA may leave out where it lets us do the given actions:
+// all but connect, HELO, MAIL, RCPT, the header where we may change it, and the
+// end of the message. Of these only RCPT and the end need our answer, so that a
+// message costs two round trips. The header is asked for even while there is no
+// authserv-id: the site may get one while the connection lasts.
 // SMFIP_HDR_LEADSPC is not wanted: without it the MTA itself puts the blank
-// behind the colon of the field that we add. The actions are agreed on before.
-func (s *session) wanted() uint32 {
+// behind the colon of the field that we add.
+func wanted(actions uint32) uint32 {
 	w := uint32(skipBody | skipEndOfHead | skipUnknown | skipData |
 		mutedConnect | mutedHelo | mutedMail | mutedHeader |
 		mutedData | mutedUnknown | mutedEndOfHead | mutedBody)
-	if !s.removes() {
+	if actions&mayChangeHeaders == 0 {
 		w |= skipHeaders
 	}
 	return w
 }
 
-// removes reports whether forged fields are looked for.
-func (s *session) removes() bool {
-	return s.actions&mayChangeHeaders != 0 && s.h.AuthservID != ""
+// forgeable returns the identifier whose fields are removed from the present
+// message; empty for none. The replies at RCPT, which name it, come before the
+// header.
+func (s *session) forgeable() string {
+	if s.actions&mayChangeHeaders == 0 {
+		return ""
+	}
+	return cmp.Or(s.message.authservID, s.h.AuthservID)
 }
 
 // begin starts a mail transaction, whatever came before: an MTA that was told
@@ -218,14 +225,12 @@ func (s *session) endOfMessage() {
 		s.forgetMessage()
 		return
 	}
-	if s.removes() {
-		s.out = m.results.appendRemovals(s.out)
-		s.h.count.forgedRemoved.Add(int64(len(m.results.forged)))
-	}
+	s.out = m.results.appendRemovals(s.out)
+	s.h.count.forgedRemoved.Add(int64(len(m.results.forged)))
 	if m.header != "" && s.actions&mayAddHeaders != 0 {
 		// RFC 8601 §4: above the trace fields of this host. Position 0 is
 		// above our MTA's own Received field, in Postfix and in Sendmail.
-		s.out = appendFrame(s.out, actInsertHeader, number(0), resultsName, "\x00", printable(m.header), "\x00")
+		s.out = appendFrame(s.out, actInsertHeader, number(0), resultsName, "\x00", m.header, "\x00")
 	}
 	s.out = appendFrame(s.out, actContinue)
 	s.forgetMessage()

@@ -228,6 +228,7 @@ func TestMacros(t *testing.T) {
 		{"M087 value with CR LF", "M{auth_authen}\x00al\r\nice\x00", `al\013\010ice`},
 		{"M088 name without braces", "Mauth_authen\x00alice\x00", ""},
 		{"M090 {auth_authen}", "M{auth_type}\x00PLAIN\x00{auth_authen}\x00alice\x00", "alice"},
+		{"M090 {auth_authen} of a blank", "M{auth_authen}\x00 \x00", ""},
 		{"M091 {daemon_name} unknown", "M{daemon_name}\x00nobody-knows\x00", ""},
 	}
 	for _, row := range rows {
