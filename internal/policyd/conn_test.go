@@ -224,28 +224,6 @@ func TestReset(t *testing.T) {
 	})
 }
 
-// A panic behind Ask must become neither an answer nor a part of one.
-func TestAskPanics(t *testing.T) {
-	t.Run("P092 panic behind Ask", func(t *testing.T) {
-		h := &policyd.Handler{Ask: func(context.Context, facts.Conn) reply.Reply { panic("store") }}
-		s := &listen.Server{Name: "policy", Handle: h.Serve}
-		addr, stop := startServer(t, "tcp:127.0.0.1:0", s)
-		c := dial(t, addr)
-		if _, err := io.WriteString(c, request()); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := io.ReadAll(c); len(got) > 0 || err != nil {
-			t.Errorf("answer %q, %v", got, err)
-		}
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-		if got := s.Stats(); got.Panics != 1 {
-			t.Errorf("Stats() = %+v", got)
-		}
-	})
-}
-
 func TestDrain(t *testing.T) {
 	// Each case stops the server at another point of the dialogue; the client
 	// sends input and must read want before the connection closes.

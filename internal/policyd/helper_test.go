@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	dunno    = "action=DUNNO\n\n"
 	rejected = "action=550 5.7.25 Reverse DNS validation failed\n\n"
+	notNow   = "action=451 4.3.0 Temporary failure, please try again later\n\n"
 )
 
 // client is the address in request.
@@ -126,7 +127,7 @@ func record(h *policyd.Handler, o *outcome) *policyd.Handler {
 			o.conns = append(o.conns, c)
 			return ask(ctx, c)
 		},
-		Stage: h.Stage, Idle: h.Idle, Request: h.Request, Write: h.Write,
+		Stage: h.Stage, Idle: h.Idle, Request: h.Request, Write: h.Write, AskTimeout: h.AskTimeout,
 		OnTrouble: func(_ net.Addr, err error) { o.troubles = append(o.troubles, err) },
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +24,10 @@ import (
 // after 300 s without a question or 1000 s in all, and waits 100 s for an answer
 // (smtpd_policy_service_max_idle, _max_ttl, _timeout).
 const (
-	DefaultIdle    = 1000 * time.Second
-	DefaultRequest = 10 * time.Second
-	DefaultWrite   = 5 * time.Second
+	DefaultIdle       = 1000 * time.Second
+	DefaultRequest    = 10 * time.Second
+	DefaultWrite      = 5 * time.Second
+	DefaultAskTimeout = 8 * time.Second
 )
 
 const (
@@ -36,8 +38,10 @@ const (
 // Handler answers the questions of Postfix. Set the fields before the first
 // call of Serve.
 type Handler struct {
-	// Ask judges one SMTP client. Its context doesn't end when draining begins.
-	// If it panics, the connection is closed without an answer.
+	// Ask judges one SMTP client. Its context doesn't end when draining begins,
+	// but after AskTimeout; whoever then has not answered is answered for, with
+	// reply.NotNow, and the connection closed. A panic or a reply that is not
+	// consistent gets that answer too.
 	Ask func(context.Context, facts.Conn) reply.Reply
 
 	// Stage is where Ask is called, facts.Rcpt where it is empty; every other
@@ -45,66 +49,81 @@ type Handler struct {
 	Stage facts.Stage
 
 	// Idle is how long a connection may stay without a question, Request how
-	// long a question that has begun may take to arrive, and Write how long an
-	// answer may take to leave; DefaultIdle, DefaultRequest and DefaultWrite
-	// where they are 0.
-	Idle, Request, Write time.Duration
+	// long a question that has begun may take to arrive, Write how long an answer
+	// may take to leave, and AskTimeout how long Ask may take; DefaultIdle and so
+	// on where they are 0.
+	Idle, Request, Write, AskTimeout time.Duration
 
-	// OnTrouble learns why a connection was closed without an answer; network
-	// text in the error is escaped. Nil drops it.
+	// OnTrouble learns why a connection was closed, of each answer with codes
+	// that don't fit, and of the first panic of Ask; network text in the error is
+	// escaped. Nil drops it.
 	OnTrouble func(peer net.Addr, err error)
 
-	requests, asked, noAddress, trouble atomic.Int64
+	requests, asked, asksFailed, noAddress, trouble atomic.Int64
+
+	panicked sync.Once
 }
 
 // Stats are the counters of a Handler.
 type Stats struct {
-	Requests  int64 // complete requests
-	Asked     int64 // requests at the stage where Ask is called
-	NoAddress int64 // of these, without a client address that is one
-	Trouble   int64 // connections closed for a malformed, slow or unanswerable request
+	Requests   int64 // complete requests
+	Asked      int64 // requests at the stage where Ask is called
+	AsksFailed int64 // of these, that Ask did not answer in time or consistently, or panicked at
+	NoAddress  int64 // of these, without a client address that is one
+	Trouble    int64 // connections closed for a malformed or slow request, or a late answer
 }
 
 // Stats returns the counters, from any goroutine.
 func (h *Handler) Stats() Stats {
 	return Stats{
-		Requests:  h.requests.Load(),
-		Asked:     h.asked.Load(),
-		NoAddress: h.noAddress.Load(),
-		Trouble:   h.trouble.Load(),
+		Requests:   h.requests.Load(),
+		Asked:      h.asked.Load(),
+		AsksFailed: h.asksFailed.Load(),
+		NoAddress:  h.noAddress.Load(),
+		Trouble:    h.trouble.Load(),
 	}
 }
 
 // Serve answers the questions on c, in their order, until the other side closes
 // it, falls silent or sends what is no request. When ctx ends it finishes the
-// answer it is working on. The caller closes c: listen.Server does.
+// answer it is working on. The caller closes c, as listen.Server does; Serve
+// itself only does so behind an answer that Ask was too late for.
 func (h *Handler) Serve(ctx context.Context, c net.Conn) {
-	// An answer in progress outlives the begin of draining.
-	s := &session{Handler: h, conn: c, ask: context.WithoutCancel(ctx)}
+	s := &session{Handler: h, conn: c, guard: newGuard(ctx)}
+	defer s.guard.giveUp()
 	stop := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 
 	err := s.run(ctx)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || errors.Is(err, errHungUp) || ctx.Err() != nil {
 		return
 	}
-	h.trouble.Add(1)
-	if h.OnTrouble != nil {
-		h.OnTrouble(c.RemoteAddr(), fmt.Errorf("policyd: %w", err))
-	}
+	s.closedFor(err)
 }
 
 // session is one connection.
 type session struct {
 	*Handler
-	conn net.Conn
-	ask  context.Context
+	conn  net.Conn
+	guard guard
 
 	in        [readSize]byte
 	out       []byte // answers that have not been sent
 	req       request
 	since     time.Time // when the request being read began
 	prepended untrusted.Text
+}
+
+// closedFor accounts for the end of the connection.
+func (s *session) closedFor(err error) {
+	s.trouble.Add(1)
+	s.report(err)
+}
+
+func (s *session) report(err error) {
+	if s.OnTrouble != nil {
+		s.OnTrouble(s.conn.RemoteAddr(), fmt.Errorf("policyd: %w", err))
+	}
 }
 
 // run returns nil when the connection ended between two requests.
@@ -184,17 +203,16 @@ func (s *session) answer() error {
 			s.noAddress.Add(1)
 		}
 		instance = c.Instance
-		r = s.Ask(s.ask, c)
+		var err error
+		if r, err = s.ask(c); err != nil {
+			return err
+		}
 	}
 	// Postfix asks for each recipient and collects the headers of a mail: one is
 	// enough. Questions about one mail come on one connection.
 	first := instance.IsZero() || instance != s.prepended
-	out, prepended, err := appendAnswer(s.out, r, first && takesHeader(stage))
-	if err != nil {
-		return err
-	}
-	s.out = out
-	if prepended {
+	var prepended bool
+	if s.out, prepended = appendAnswer(s.out, r, first && takesHeader(stage)); prepended {
 		s.prepended = instance
 	}
 	if len(s.out) >= flushSize {

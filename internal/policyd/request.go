@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/untrusted"
@@ -206,11 +207,12 @@ func (r *request) facts() facts.Conn {
 		Helo:       text(fHelo),
 		Sender:     text(fSender),
 		Recipient:  text(fRecipient),
-		AuthUser:   text(fUsername),
-		MTAName:    text(fClientName),
-		Daemon:     text(fContext),
-		Instance:   text(fInstance),
-		Stress:     raw(fStress) == "yes",
+		// A login of blanks is none: it would exempt a stranger.
+		AuthUser: untrusted.New(strings.TrimSpace(raw(fUsername))),
+		MTAName:  text(fClientName),
+		Daemon:   text(fContext),
+		Instance: text(fInstance),
+		Stress:   raw(fStress) == "yes",
 	}
 	// At CONNECT Postfix sends an empty helo_name, because there was none yet.
 	c.HeloKnown = r.value[fHelo].set && c.Stage != facts.Connect
