@@ -17,6 +17,7 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
+	"github.com/arpagate/arpagate/internal/gate"
 	"github.com/arpagate/arpagate/internal/reply"
 	"github.com/arpagate/arpagate/internal/resolver"
 	"github.com/arpagate/arpagate/internal/store"
@@ -84,11 +85,14 @@ func (a *app) check(ctx context.Context, target string, flags checkFlags) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, flags.timeout)
 	defer cancel()
-	x := examiner{dns: dns, rules: rules, site: decision.Site{OwnNetworks: c.Site.OwnNetworks}, now: a.now}
+	engine := gate.Config{
+		DNS: dns, Policy: policyOf(c, rules), Now: a.now, Rand: randomBits, Budget: flags.timeout, Thorough: true,
+	}
 	if db := a.lists(ctx, c); db != nil {
 		defer db.Close(ctx)
-		x.memory = db
+		engine.Memory = db
 	}
+	x := examiner{dns: dns, gate: gate.New(engine)}
 	result := x.examine(ctx, t, flags.helo)
 	result.words, result.preset = reply.Site{AuthservID: c.Site.AuthservID}, rules.Preset
 	if err := a.printCheck(&result, flags.json); err != nil {

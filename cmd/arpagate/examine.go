@@ -5,23 +5,19 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/finding"
+	"github.com/arpagate/arpagate/internal/gate"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 // examiner walks the corridor for the addresses of one target.
 type examiner struct {
-	dns    evidence.DNS
-	memory evidence.Rememberer // for the lists; nil: none
-	rules  decision.Rules
-	site   decision.Site
-	now    func() time.Time
+	dns  evidence.DNS // for what leads from a name to addresses
+	gate *gate.Gate
 }
 
 // examine judges the target; helo is the HELO argument, nil for none said.
@@ -126,16 +122,8 @@ func (x *examiner) address(ctx context.Context, result *addressResult, helo *str
 	case !result.Host.IsZero():
 		conn.Helo, conn.HeloKnown = untrusted.New(result.Host.String()), true
 	}
-	gatherer := evidence.Gatherer{DNS: x.dns, Now: x.now, Thorough: true}
-	c := &decision.Case{At: x.now(), Conn: conn}
-	c.Evidence = evidence.Evidence{At: c.At, View: gatherer.View(ctx, conn)}
-	if x.memory != nil {
-		hit := x.memory.Recall(conn.Client, c.Evidence.IPRev.ConfirmedNames(), c.At)
-		c.Evidence.Memory = evidence.Memory{Allow: hit.Allow, Block: hit.Block}
-	}
-	c.Findings = finding.Of(conn, c.Evidence.View)
-	c.Decision = x.rules.Decide(&x.site, conn, &c.Evidence, c.Findings)
-	c.Took = x.now().Sub(c.At)
+	c := x.gate.Examine(ctx, conn)
+	c.Ref = "" // nobody keeps the case
 	result.judged, result.Verdict = c, verdictOf(c)
 	result.IPRev, result.Helo, result.Source = c.Evidence.IPRev, c.Evidence.Helo, c.Evidence.Source
 	result.Findings, result.Decision = append([]finding.Finding{}, c.Findings...), c.Decision

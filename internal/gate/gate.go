@@ -41,6 +41,8 @@ type Config struct {
 	Budget, Hurry time.Duration
 	// Mask notices a masked source address; nil: not looked for.
 	Mask *Mask
+	// Thorough asks for more than a verdict needs: see evidence.Gatherer.
+	Thorough bool
 }
 
 // Gate answers listeners. It is safe for concurrent use.
@@ -105,7 +107,7 @@ func New(c Config) *Gate {
 		recent: newRing[transaction, *decision.Case](recentCases), views: newRing[visitor, *sight](recentViews),
 	}
 	g.policy.Store(&c.Policy)
-	g.gatherer = evidence.Gatherer{DNS: c.DNS, Now: c.Now}
+	g.gatherer = evidence.Gatherer{DNS: c.DNS, Now: c.Now, Thorough: c.Thorough}
 	return g
 }
 
@@ -136,7 +138,8 @@ func (g *Gate) Ask(ctx context.Context, c facts.Conn) reply.Reply {
 	return policy.Words.Of(judged)
 }
 
-// Examine walks the corridor as Ask does and returns the case, telling nobody.
+// Examine walks the corridor as Ask does and returns the case, telling nobody:
+// for an operator who wants to know.
 func (g *Gate) Examine(ctx context.Context, c facts.Conn) *decision.Case {
 	return g.examine(ctx, g.policy.Load(), c)
 }
