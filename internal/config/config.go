@@ -75,6 +75,7 @@ type DNS struct {
 
 // Canary is a question whose answer is known.
 type Canary struct {
+	// Name is asked for with a new random label for each label "*".
 	Name dnsname.Name
 	// Type is "A", "AAAA", "MX", "NS", "PTR" or "TXT".
 	Type string
@@ -146,8 +147,10 @@ func Default() *Config {
 			CacheSize:     64 << 20,
 			Canaries: []Canary{
 				{Name: dnsname.MustParse("a.root-servers.net"), Type: "A", Expect: Found},
-				// RFC 6761 §6.4: nothing under invalid exists.
-				{Name: dnsname.MustParse("arpagate-canary.invalid"), Type: "A", Expect: NXDomain},
+				// Only the servers of the zone know that a random name does not
+				// exist; what is under invalid (RFC 6761 §6.4) a resolver denies
+				// without them, and the root servers it knows by heart.
+				{Name: dnsname.MustParse("*.example.org"), Type: "A", Expect: NXDomain},
 			},
 		},
 		Store:  Store{URL: sqliteScheme + "/var/lib/arpagate/arpagate.db", Retention: 30 * day},

@@ -84,7 +84,7 @@ func dnsSettings(d *DNS) []setting {
 
 func canarySettings(c *Canary) []setting {
 	return []setting{
-		scalar("name", &c.Name, "a domain name", "Name to ask for.", ofText(parseName),
+		scalar("name", &c.Name, "a domain name", "Name to ask for. A label * is a new random one each time, which no resolver has in memory.", ofText(parseName),
 			func(n dnsname.Name) string { return tomlString(n.String()) }).like(`"a.root-servers.net"`),
 		choice("type", &c.Type, []string{"A", "AAAA", "MX", "NS", "PTR", "TXT"}, "Type of record to ask for.").like(`"A"`),
 		choice("expect", &c.Expect, []string{Found, NXDomain}, "Right answer: there is such a record, or no such name.").like(`"found"`),

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/evidence"
@@ -71,6 +72,9 @@ type Config struct {
 // Canary is a question with a known answer, asked of every server: one that
 // denies a name which exists, or invents one which does not, lies.
 type Canary struct {
+	// Question is what to ask. Each label "*" of the name stands for a random
+	// one, new each time, which no server has an answer to in its memory: so the
+	// loss of the way to the zone's servers shows too.
 	Question evidence.Question
 	// Absent says that the name does not exist; otherwise it has records.
 	Absent bool
@@ -128,6 +132,11 @@ func (c Config) check() error {
 	for _, s := range c.Servers {
 		if !s.IsValid() || s.Port() == 0 {
 			return fmt.Errorf("resolver: server %q: want address and port", s)
+		}
+	}
+	for _, c := range c.Canaries {
+		if _, err := withLabel(c.Question.Name, strings.Repeat("x", randomLen)); err != nil {
+			return fmt.Errorf("resolver: canary %q: %w", c.Question.Name, err)
 		}
 	}
 	return nil

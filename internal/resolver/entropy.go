@@ -2,8 +2,10 @@ package resolver
 
 import (
 	"crypto/rand"
+	"encoding/base32"
 	"encoding/binary"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -35,4 +37,14 @@ func (e *entropy) id() uint16 {
 	var b [2]byte
 	e.fill(b[:])
 	return binary.BigEndian.Uint16(b[:])
+}
+
+// randomLen is the length of what label returns.
+const randomLen = 16
+
+// label returns a random label of 80 bits, in lower case.
+func (e *entropy) label() string {
+	var b [randomLen * 5 / 8]byte
+	e.fill(b[:])
+	return strings.ToLower(base32.HexEncoding.EncodeToString(b[:]))
 }

@@ -3,8 +3,11 @@ package resolver
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 )
 
@@ -118,7 +121,7 @@ func (r *Resolver) askCanaries() bool {
 			if !a.State.Complete() {
 				sound = false
 			} else if (a.State == evidence.Found) == r.cfg.Canaries[j].Absent {
-				lie = fmt.Sprintf("canary %s %s is %s", a.Name, a.Type, a.State)
+				lie = fmt.Sprintf("canary %s %s is %s", r.cfg.Canaries[j].Question.Name, a.Type, a.State)
 			}
 		}
 		// Silence neither convicts nor acquits.
@@ -135,14 +138,32 @@ func (r *Resolver) askPinned(ctx context.Context, s *server) *pending {
 	p := &pending{r: r, ctx: ctx, began: time.Now(), answers: make([]evidence.Answer, len(r.cfg.Canaries))}
 	start := time.Now()
 	for i, c := range r.cfg.Canaries {
-		p.questions = append(p.questions, c.Question)
+		q := c.Question
+		// New has seen to it that the name has room for the label.
+		q.Name, _ = withLabel(q.Name, r.rand.label())
+		p.questions = append(p.questions, q)
 		p.expect()
 		t := &task{
-			r: r, question: c.Question, name: c.Question.Name, pin: s,
+			r: r, question: q, name: q.Name, pin: s,
 			start: start, deadline: start.Add(canaryTime), waiters: []waiter{{p, i}},
 		}
 		t.begin(start)
 	}
 	p.asked()
 	return p
+}
+
+// withLabel puts label in the place of each label "*". A name that grows past
+// 255 octets is an error (RFC 1035 §2.3.4).
+func withLabel(name dnsname.Name, label string) (dnsname.Name, error) {
+	labels := name.Labels()
+	if !slices.Contains(labels, "*") {
+		return name, nil
+	}
+	for i := range labels {
+		if labels[i] == "*" {
+			labels[i] = label
+		}
+	}
+	return dnsname.Parse(strings.Join(labels, "."))
 }

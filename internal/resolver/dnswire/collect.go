@@ -75,7 +75,7 @@ func (d *Decoder) add(rec record, addrs *set[netip.Addr], names *set[target]) er
 
 // best returns the names by preference, and within it in their order. Of too
 // many it keeps those that sort first, for the order of a set means nothing:
-// servers rotate it (RFC 1794 §4).
+// servers rotate it.
 func best(list []target) []dnsname.Name {
 	if len(list) > evidence.MaxNames {
 		last := slices.SortedFunc(slices.Values(list), target.compare)[evidence.MaxNames-1]
