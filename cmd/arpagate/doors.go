@@ -30,7 +30,7 @@ type door struct {
 func (d *daemon) openDoors(ctx context.Context, inherited *listen.Inherited) error {
 	c := &d.config.Listen
 	d.policy = &policyd.Handler{Ask: d.gate.Ask, Stage: facts.Stage(c.PolicyStage), OnTrouble: func(peer net.Addr, err error) {
-		d.log.Warn("policy connection closed", "peer", peer.String(), "error", err)
+		d.log.Warn("policy", "peer", peer.String(), "error", err)
 	}}
 	d.milter = &milterd.Handler{Ask: d.gate.Ask, AuthservID: d.config.Site.AuthservID, Log: func(err error) {
 		d.log.Warn("milter", "error", err)

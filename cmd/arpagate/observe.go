@@ -37,6 +37,14 @@ func (d *daemon) observeDoors() {
 	d.metrics.Counter("arpagate_policy_trouble_total", "Policy connections closed without an answer.", func() float64 {
 		return float64(d.policy.Stats().Trouble)
 	}, nil)
+	for door, failed := range map[string]func() int64{
+		"policy": func() int64 { return d.policy.Stats().AsksFailed },
+		"milter": func() int64 { return d.milter.Stats().AsksFailed },
+	} {
+		d.metrics.Counter("arpagate_asks_failed_total", "Questions answered with 451 for trouble in the gate itself.", func() float64 {
+			return float64(failed())
+		}, map[string]string{"door": door})
+	}
 	d.metrics.Counter("arpagate_milter_forged_removed_total", "Forged Authentication-Results fields removed.", func() float64 {
 		return float64(d.milter.Stats().ForgedRemoved)
 	}, nil)
@@ -57,6 +65,7 @@ func (d *daemon) observeStore() {
 	m.Gauge("arpagate_store_queued_cases", "Cases that wait for the disk.", func() float64 { return float64(d.store.Stats().Queue) }, nil)
 	m.Gauge("arpagate_list_entries", "Entries of the allow and block lists.", func() float64 { return float64(d.store.Stats().Entries) }, nil)
 	m.Counter("arpagate_store_dropped_cases_total", "Cases lost because the queue was full.", func() float64 { return float64(d.store.Stats().Dropped) }, nil)
+	m.Counter("arpagate_store_spoiled_packs_total", "Damaged packs of list entries that were ignored, and their rows read.", func() float64 { return float64(d.store.Stats().Spoiled) }, nil)
 	m.Counter("arpagate_store_written_cases_total", "Cases written to disk.", func() float64 { return float64(d.store.Stats().Cases) }, nil)
 }
 
