@@ -227,8 +227,6 @@ func index(entries []Entry) map[Code]Entry {
 // shown is the number of names or addresses that a text lists.
 const shown = 4
 
-func joinAddrs[T fmt.Stringer](addrs []T) string { return join(addrs) }
-
 func join[T fmt.Stringer](items []T) string {
 	var b strings.Builder
 	for i, item := range items {
