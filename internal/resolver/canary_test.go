@@ -34,7 +34,7 @@ func TestLostUplinkShows(t *testing.T) {
 		}
 	})
 	r := open(t, func(cfg *resolver.Config) {
-		cfg.CanaryEvery = 50 * time.Millisecond
+		cfg.CanaryEvery, cfg.LabelEvery = 50*time.Millisecond, 60*time.Millisecond
 		cfg.Canaries = []resolver.Canary{present, {Question: question("*.example.org", evidence.A), Absent: true}}
 	}, s)
 	sick := func() bool { is, _ := r.Sick(); return is }
@@ -59,6 +59,34 @@ func TestLostUplinkShows(t *testing.T) {
 	online = true
 	mu.Unlock()
 	eventually(t, "well", func() bool { return !sick() })
+}
+
+// In quiet times the same random name is asked again, which our server knows:
+// nobody else's is bothered every few seconds.
+func TestQuietCanariesKeepTheirLabel(t *testing.T) {
+	var mu sync.Mutex
+	rounds, asked := 0, make(map[string]bool)
+	s := serve(t, func(c *call) {
+		mu.Lock()
+		defer mu.Unlock()
+		rounds++
+		asked[strings.ToLower(c.msg.Question[0].Name)] = true
+		c.answer(dns.RcodeNameError)
+	})
+	open(t, func(cfg *resolver.Config) {
+		cfg.CanaryEvery = 20 * time.Millisecond
+		cfg.Canaries = []resolver.Canary{{Question: question("*.example.org", evidence.A), Absent: true}}
+	}, s)
+	eventually(t, "ten rounds", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return rounds >= 10
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(asked) != 1 {
+		t.Errorf("%d names in %d rounds", len(asked), rounds)
+	}
 }
 
 // Who invents names is convicted under the name that the operator knows.

@@ -62,9 +62,12 @@ type Config struct {
 	SocketAge     time.Duration
 
 	// Canaries are questions whose answers are known; see Canary. They are
-	// asked every CanaryEvery, 20 s by default.
+	// asked every CanaryEvery, 20 s by default. Their random labels are drawn
+	// anew every LabelEvery, 5 min by default, and each time when something is
+	// wrong: in quiet times our servers answer from memory and trouble nobody.
 	Canaries    []Canary
 	CanaryEvery time.Duration
+	LabelEvery  time.Duration
 
 	Breaker Breaker
 }
@@ -73,8 +76,8 @@ type Config struct {
 // denies a name which exists, or invents one which does not, lies.
 type Canary struct {
 	// Question is what to ask. Each label "*" of the name stands for a random
-	// one, new each time, which no server has an answer to in its memory: so the
-	// loss of the way to the zone's servers shows too.
+	// one, drawn anew as LabelEvery says, to which no server has an answer in its
+	// memory: so the loss of the way to the zone's servers shows too.
 	Question evidence.Question
 	// Absent says that the name does not exist; otherwise it has records.
 	Absent bool
@@ -109,6 +112,7 @@ func (c Config) withDefaults() Config {
 	def(&c.SocketQueries, 4096)
 	def(&c.SocketAge, 10*time.Second)
 	def(&c.CanaryEvery, 20*time.Second)
+	def(&c.LabelEvery, 5*time.Minute)
 	def(&c.Breaker.Window, 30*time.Second)
 	def(&c.Breaker.Outcomes, 50)
 	def(&c.Breaker.Share, 0.2)

@@ -23,14 +23,18 @@ const (
 func (r *Resolver) watch() {
 	ticker := time.NewTicker(min(r.cfg.Breaker.Window/buckets, r.cfg.CanaryEvery, time.Second))
 	defer ticker.Stop()
-	var asked time.Time
+	var asked, drawn time.Time
+	var label string
 	for {
 		mute := r.mute.Load()
 		due := time.Since(asked) >= r.cfg.CanaryEvery || mute > 0 && mute < muteRounds || asked.IsZero()
 		why, suspicious := r.suspicious()
 		if open := r.breaker.isOpen(); len(r.cfg.Canaries) > 0 && (due || suspicious || open) {
 			asked = time.Now()
-			well := r.askCanaries()
+			if suspicious || open || mute > 0 || asked.Sub(drawn) >= r.cfg.LabelEvery {
+				label, drawn = r.rand.label(), asked
+			}
+			well := r.askCanaries(label)
 			r.listen(well)
 			r.work(well, suspicious, why)
 		} else {
@@ -97,12 +101,12 @@ func (r *Resolver) suspicious() (string, bool) {
 
 // askCanaries asks every server for every canary, judges the servers by the
 // answers, and reports whether one of them is well.
-func (r *Resolver) askCanaries() bool {
+func (r *Resolver) askCanaries(label string) bool {
 	ctx, cancel := context.WithTimeout(r.ctx, canaryTime)
 	defer cancel()
 	rounds := make([]*pending, len(r.servers))
 	for i, s := range r.servers {
-		rounds[i] = r.askPinned(ctx, s)
+		rounds[i] = r.askPinned(ctx, s, label)
 	}
 	for _, p := range rounds {
 		select {
@@ -134,13 +138,13 @@ func (r *Resolver) askCanaries() bool {
 }
 
 // askPinned asks one server for all canaries, past memory and breaker.
-func (r *Resolver) askPinned(ctx context.Context, s *server) *pending {
+func (r *Resolver) askPinned(ctx context.Context, s *server, label string) *pending {
 	p := &pending{r: r, ctx: ctx, began: time.Now(), answers: make([]evidence.Answer, len(r.cfg.Canaries))}
 	start := time.Now()
 	for i, c := range r.cfg.Canaries {
 		q := c.Question
 		// New has seen to it that the name has room for the label.
-		q.Name, _ = withLabel(q.Name, r.rand.label())
+		q.Name, _ = withLabel(q.Name, label)
 		p.questions = append(p.questions, q)
 		p.expect()
 		t := &task{
