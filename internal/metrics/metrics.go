@@ -14,6 +14,7 @@ import (
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/finding"
+	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 // Metrics counts cases; it is a decision.Recorder.
@@ -23,6 +24,8 @@ type Metrics struct {
 	exempt   map[decision.Exemption]prometheus.Counter
 	findings map[finding.Code]prometheus.Counter
 	seconds  prometheus.Histogram
+	would    prometheus.Counter
+	differs  prometheus.Counter
 }
 
 // exemptions are the reasons that have a counter: all of them.
@@ -30,6 +33,10 @@ var exemptions = []decision.Exemption{
 	decision.Authenticated, decision.SpecialSource, decision.NoAddress, decision.OwnNetwork,
 	decision.AllowListed, decision.RoleRecipient, decision.SourceMasked,
 }
+
+// unconfirmed is what Postfix says instead of a client name that does not lead
+// back to the address (SMTPD_POLICY_README).
+var unconfirmed = untrusted.New("unknown")
 
 // New makes the counters, each at zero from the start.
 func New() *Metrics {
@@ -67,7 +74,13 @@ func New() *Metrics {
 		Name: "arpagate_decision_seconds", Help: "Time from question to decision.",
 		Buckets: []float64{1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.25, 0.5, 1, 2, 5},
 	})
-	m.registry.MustRegister(cases, findings, exempt, m.seconds,
+	m.would = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "arpagate_would_refuse_total", Help: "Connections accepted that would have been deferred or rejected without monitor mode and exemptions.",
+	})
+	m.differs = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "arpagate_mta_differs_total", Help: "Clients confirmed here whose name the MTA could not confirm: its resolver sees another DNS, or it tries one PTR name only.",
+	})
+	m.registry.MustRegister(cases, findings, exempt, m.seconds, m.would, m.differs,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -84,6 +97,12 @@ func (m *Metrics) Record(c *decision.Case) {
 	}
 	if counter := m.exempt[c.Decision.Exempt]; counter != nil {
 		counter.Inc()
+	}
+	if c.Decision.Would > decision.Tag && c.Decision.Action <= decision.Tag {
+		m.would.Inc()
+	}
+	if c.Evidence.IPRev.Result == evidence.Pass && c.Conn.MTAName == unconfirmed {
+		m.differs.Inc()
 	}
 	m.seconds.Observe(c.Took.Seconds())
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/metrics"
+	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 // series scrapes and returns the values by series, histograms and the metrics
@@ -93,6 +94,13 @@ func TestRecord(t *testing.T) {
 		add(policyPass)
 		add(fmt.Sprintf(`arpagate_exempt_total{reason=%q}`, reason))
 	}
+	// Postfix found no name, we did; and the rules would have refused.
+	c := caseOf(facts.Policy, decision.Accept, evidence.Pass, decision.NotExempt)
+	c.Conn.MTAName, c.Decision.Would = untrusted.New("unknown"), decision.Reject
+	m.Record(c)
+	add(policyPass)
+	add("arpagate_mta_differs_total")
+	add("arpagate_would_refuse_total")
 	// What nobody should ever make adds no series, and stops nothing.
 	m.Record(caseOf(facts.Check, decision.Accept, evidence.Pass, "because\nI say so", "no-such-code"))
 	got := series(t, m)
