@@ -146,7 +146,7 @@ func (l *line) begin(at time.Time) {
 		return
 	}
 	l.text = append(l.text, "time="...)
-	l.text = at.AppendFormat(l.text, "2006-01-02T15:04:05.000Z07:00")
+	l.text = appendMillis(l.text, at)
 	l.text = append(l.text, " level=INFO msg=case"...)
 }
 

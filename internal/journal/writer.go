@@ -33,13 +33,16 @@ func NewWriter(out io.Writer, limit int) *Writer {
 // Write queues one line, with its line end. It never fails and never blocks.
 func (w *Writer) Write(line []byte) (int, error) {
 	w.mu.Lock()
+	first := len(w.pending) == 0
 	if len(w.pending)+len(line) > w.limit || w.closed {
 		w.dropped++
 	} else {
 		w.pending = append(w.pending, line...)
 	}
 	w.mu.Unlock()
-	w.filled.Signal()
+	if first {
+		w.filled.Signal()
+	}
 	return len(line), nil
 }
 

@@ -62,8 +62,10 @@ func (s *Store) observe(c *decision.Case, clean bool, j *job) {
 	}
 	now := seconds(s.opts.Now())
 	answered := now
-	if at := viewOf(c).IPRev.Observed(); !at.IsZero() {
-		answered = min(seconds(at), now)
+	if negative := result == evidence.Fail || result == evidence.PermError; negative {
+		if at := viewOf(c).IPRev.Observed(); !at.IsZero() {
+			answered = min(seconds(at), now)
+		}
 	}
 	s.memory.change(j.key, func(t *trace) bool {
 		j.seen = t.observe(result, now, answered)

@@ -10,7 +10,7 @@ import (
 
 // BenchmarkAsk is a decision without a protocol around it, with a warm cache.
 func BenchmarkAsk(b *testing.B) {
-	w := open(b, newResolver(b, nameserver(b)))
+	w := open(b, newResolver(b, nameserver(b, hosts)))
 	questions := make([]facts.Conn, hosts)
 	for i := range questions {
 		questions[i] = facts.Conn{

@@ -18,7 +18,7 @@ import (
 // resolver, with a memory of its own, that is asked the same questions and
 // judges nothing.
 func BenchmarkCold(b *testing.B) {
-	server := nameserver(b)
+	server := nameserver(b, strangers)
 	dns := newResolver(b, server)
 	w := open(b, newResolver(b, server))
 	var bareNext, gateNext atomic.Int64

@@ -17,7 +17,7 @@ import (
 // a time as Postfix would, beside a server that negotiates and answers
 // "continue" to every frame.
 func BenchmarkMilter(b *testing.B) {
-	w := open(b, newResolver(b, nameserver(b)))
+	w := open(b, newResolver(b, nameserver(b, hosts)))
 	handler := &milterd.Handler{Ask: w.gate.Ask, AuthservID: "mx.example.net"}
 	arpagate := serve(b, handler.Serve)
 	peer := serve(b, continues)

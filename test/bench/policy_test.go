@@ -21,7 +21,7 @@ const kept = 64
 // BenchmarkPolicy asks for decisions over kept connections with a warm cache,
 // beside a server that answers DUNNO to whatever ends in a blank line.
 func BenchmarkPolicy(b *testing.B) {
-	w := open(b, newResolver(b, nameserver(b)))
+	w := open(b, newResolver(b, nameserver(b, hosts)))
 	handler := &policyd.Handler{Ask: w.gate.Ask}
 	arpagate := serve(b, handler.Serve)
 	peer := serve(b, echo)

@@ -37,7 +37,7 @@ const (
 // packed for a quick start.
 func BenchmarkStart(b *testing.B) {
 	binary := build(b)
-	dns := nameserver(b).String()
+	dns := nameserver(b, hosts).String()
 	empty, full := newInstance(b, binary, dns), newInstance(b, binary, dns)
 	fill(b, full.path("arpagate.db"))
 	first, _ := full.start(b, func() { awaitPacks(b, full.path("arpagate.db")) })

@@ -44,11 +44,12 @@ func client(i int) netip.Addr {
 
 func helo(i int) string { return fmt.Sprintf("mail%d.example.org", i) }
 
-func world(tb testing.TB) *lab.World {
+// world has the first n hosts.
+func world(tb testing.TB, n int) *lab.World {
 	tb.Helper()
 	var b strings.Builder
 	b.WriteString("$TTL 86400\n. SOA ns.example.net h.example.net 1 1 1 1 3600\n")
-	for i := range strangers {
+	for i := range n {
 		kind := "A"
 		if client(i).Is6() {
 			kind = "AAAA"
@@ -69,9 +70,9 @@ type whole struct {
 }
 
 // nameserver serves the world on loopback.
-func nameserver(tb testing.TB) netip.AddrPort {
+func nameserver(tb testing.TB, n int) netip.AddrPort {
 	tb.Helper()
-	server, err := lab.Listen(context.Background(), world(tb), "127.0.0.1:0", lab.Options{})
+	server, err := lab.Listen(context.Background(), world(tb, n), "127.0.0.1:0", lab.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
