@@ -20,7 +20,7 @@ func (l *line) number(key string, n int64) {
 }
 
 // appendMillis appends a time as slog's text handler does, with three digits of
-// the second. The layout RFC3339Nano has a fast path of its own; a fourth digit,
+// the second. The layout with nanoseconds has a fast path; a fourth digit,
 // added so that no zero is left out, is cut again.
 func appendMillis(b []byte, t time.Time) []byte {
 	end := len(b) + len("2006-01-02T15:04:05.000")
