@@ -302,6 +302,13 @@ func TestWhatMakesATransaction(t *testing.T) {
 	if r := g.Ask(context.Background(), login); r.Verb != reply.Pass {
 		t.Errorf("with a login: %+v", r)
 	}
+	// The other way round it would let a stranger in: what was never looked up for
+	// the login has no finding.
+	login.Instance, first.Instance = untrusted.New("a.2"), untrusted.New("a.2")
+	g.Ask(context.Background(), login)
+	if r := g.Ask(context.Background(), first); r.Verb != reply.Reject {
+		t.Errorf("without the login that came before: %+v", r)
+	}
 	for name, change := range map[string]func(*facts.Conn){
 		"HELO": func(c *facts.Conn) { c.Helo = untrusted.New("other.example.org") },
 		"door": func(c *facts.Conn) { c.Door = facts.Milter },
