@@ -36,8 +36,15 @@ var rooms = map[string]string{
 	"metrics":  "untrusted dnsname facts evidence finding decision reply",
 	"journal":  "untrusted dnsname facts evidence finding decision reply",
 	// The file's values are the rooms' own types, read by the rooms' own parsers.
-	"config":   "untrusted dnsname finding decision listen",
-	"lab":      "untrusted dnsname evidence",
+	"config": "untrusted dnsname finding decision listen",
+	"lab":    "untrusted dnsname evidence",
+
+	// The doctor's rooms: they look further than the gate does, and advise.
+	"bounce":    "untrusted dnsname",
+	"receivers": "untrusted dnsname evidence finding",
+	"remedy":    "untrusted dnsname evidence finding",
+	"doctor":    "untrusted dnsname generic facts evidence finding decision gate bounce receivers remedy",
+
 	"testneed": "",
 	"cmd":      "*",
 }
