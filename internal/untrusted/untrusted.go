@@ -27,6 +27,18 @@ func New(s string) Text {
 	return Text{raw: s}
 }
 
+// MaxLong is the number of octets that a long Text keeps.
+const MaxLong = 8192
+
+// Long keeps the first MaxLong octets of s: for TXT records and the replies of
+// other servers, which may be longer than any name.
+func Long(s string) Text {
+	if len(s) > MaxLong {
+		s = s[:MaxLong]
+	}
+	return Text{raw: s}
+}
+
 // Raw returns the octets as they came, for parsing and comparing, never for
 // printing.
 func (t Text) Raw() string { return t.raw }
@@ -66,7 +78,8 @@ func (t Text) Format(f fmt.State, verb rune) {
 // MarshalText returns the escaped text, for JSON and every other encoder.
 func (t Text) MarshalText() ([]byte, error) { return t.AppendTo(nil), nil }
 
-// UnmarshalText reverses MarshalText; a malformed escape is kept as it stands.
+// UnmarshalText reverses MarshalText; a malformed escape is kept as it stands,
+// and what is longer than MaxLong is cut.
 func (t *Text) UnmarshalText(b []byte) error {
 	raw := make([]byte, 0, len(b))
 	for i := 0; i < len(b); i++ {
@@ -77,7 +90,7 @@ func (t *Text) UnmarshalText(b []byte) error {
 		}
 		raw = append(raw, b[i])
 	}
-	*t = New(string(raw))
+	*t = Long(string(raw))
 	return nil
 }
 

@@ -47,6 +47,13 @@ func TestNewCuts(t *testing.T) {
 	if got := len(untrusted.New(strings.Repeat("x", 100_000)).Raw()); got != untrusted.MaxLen {
 		t.Errorf("kept %d octets", got)
 	}
+	if got := len(untrusted.Long(strings.Repeat("x", 100_000)).Raw()); got != untrusted.MaxLong {
+		t.Errorf("kept %d octets of a long text", got)
+	}
+	var back untrusted.Text
+	if err := back.UnmarshalText([]byte(strings.Repeat("x", 100_000))); err != nil || len(back.Raw()) != untrusted.MaxLong {
+		t.Errorf("read back %d octets: %v", len(back.Raw()), err)
+	}
 	if !untrusted.New("").IsZero() || untrusted.New("a").IsZero() {
 		t.Error("IsZero is wrong")
 	}
@@ -57,7 +64,7 @@ func FuzzText(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		text := untrusted.New(raw)
+		text := untrusted.Long(raw)
 		shown := text.String()
 		for i := range len(shown) {
 			if shown[i] < 0x20 || shown[i] > 0x7e {
