@@ -38,6 +38,8 @@ var rooms = map[string]string{
 	// The file's values are the rooms' own types, read by the rooms' own parsers.
 	"config": "untrusted dnsname finding decision listen",
 	"lab":    "untrusted dnsname evidence",
+	// Whatever looks at other people's hosts goes through the dialer.
+	"dialer": "evidence",
 
 	// The doctor's rooms: they look further than the gate does, and advise.
 	"bounce":    "untrusted dnsname",
@@ -65,7 +67,7 @@ type guard struct {
 // outside guards what reaches the world, and every module that is not ours: an
 // import path with a dot and without a row here is refused.
 var outside = []guard{
-	{"net", "listen resolver policyd milterd httpd lab cmd", "judging needs addresses (net/netip), never sockets"},
+	{"net", "listen resolver policyd milterd httpd lab dialer cmd", "judging needs addresses (net/netip), never sockets"},
 	{"net/netip", "*", "addresses are values"},
 	{"net/url", "*", "addresses are values"},
 	{"net/http", "httpd metrics cmd", "HTTP is a door like any other"},
@@ -73,7 +75,7 @@ var outside = []guard{
 	{"os", "listen resolver store config lab cmd", "files and the environment belong to the rooms that keep them"},
 	{"os/exec", "cmd", "no room runs commands on what a stranger said"},
 	{"os/signal", "cmd", "one place ends the program"},
-	{"syscall", "listen resolver store config cmd", "system calls belong to sockets and files"},
+	{"syscall", "listen resolver store config dialer cmd", "system calls belong to sockets and files"},
 	{"unsafe", "resolver", "batched system calls need it, nothing else does"},
 	{"log", "", "use log/slog, whose values untrusted.Text escapes"},
 	{"log/slog", "*", "structured logs"},
