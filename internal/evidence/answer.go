@@ -17,19 +17,26 @@ type Type uint16
 
 // The record types that arpagate asks for.
 const (
-	A     Type = 1
-	NS    Type = 2
-	CNAME Type = 5
-	SOA   Type = 6
-	PTR   Type = 12
-	MX    Type = 15
-	TXT   Type = 16
-	AAAA  Type = 28
+	A      Type = 1
+	NS     Type = 2
+	CNAME  Type = 5
+	SOA    Type = 6
+	PTR    Type = 12
+	MX     Type = 15
+	TXT    Type = 16
+	AAAA   Type = 28
+	DS     Type = 43 // RFC 4034 §5
+	DNSKEY Type = 48 // RFC 4034 §2
 )
 
 var typeNames = map[Type]string{
 	A: "A", NS: "NS", CNAME: "CNAME", SOA: "SOA", PTR: "PTR", MX: "MX", TXT: "TXT", AAAA: "AAAA",
+	DS: "DS", DNSKEY: "DNSKEY",
 }
+
+// Plain reports whether the type is one that every mail client costs. Their
+// answers are kept small: they carry no SOA record and no word on DNSSEC.
+func (t Type) Plain() bool { return t == A || t == AAAA || t == PTR }
 
 // String returns the mnemonic, or TYPEn (RFC 3597 §5).
 func (t Type) String() string {
@@ -129,6 +136,10 @@ const MaxNames = 10
 // more than a DNS message can carry, for a client may be the last of them.
 const MaxAddrs = 4096
 
+// MaxTexts is the number of TXT records that an Answer keeps, each of at most
+// untrusted.MaxLong octets.
+const MaxTexts = 64
+
 // Answer is what the DNS said to one Question, and when, and who said it.
 type Answer struct {
 	Question
@@ -143,6 +154,21 @@ type Answer struct {
 	Names []dnsname.Name `json:"names,omitempty"`
 	Addrs []netip.Addr   `json:"addrs,omitempty"`
 	Total int            `json:"total,omitempty"`
+
+	// Preferences are those of MX records, one for each of Names (RFC 1035
+	// §3.3.9). Texts are the TXT records, each with its character-strings joined
+	// without a blank between them (RFC 7208 §3.3).
+	Preferences []uint16         `json:"preferences,omitempty"`
+	Texts       []untrusted.Text `json:"texts,omitempty"`
+
+	// SOA is the record asked for, or that of a negative answer: its Zone is then
+	// the closest enclosing one. Answers for Plain types leave it out.
+	SOA *StartOfAuthority `json:"soa,omitempty"`
+
+	// Validated says that a resolver on this machine vouches for the answer by
+	// DNSSEC (RFC 4035 §4.9.3): the AD bit of one further away could be anybody's.
+	// It is not asked for with Plain types.
+	Validated bool `json:"validated,omitempty"`
 
 	// Aliases are the CNAME targets passed on the way (RFC 2317), in order.
 	Aliases []dnsname.Name `json:"aliases,omitempty"`

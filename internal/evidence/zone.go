@@ -12,6 +12,7 @@ import (
 // StartOfAuthority is a SOA record (RFC 1035 §3.3.13). All times are in
 // seconds, as the DNS counts them.
 type StartOfAuthority struct {
+	Zone    dnsname.Name `json:"zone"`  // the owner of the record: the apex
 	MName   dnsname.Name `json:"mname"` // the primary server
 	RName   dnsname.Name `json:"rname"` // the mailbox of the person in charge
 	Serial  uint32       `json:"serial"`
@@ -38,6 +39,9 @@ type Zone struct {
 	// empty where Name is the name asked for.
 	Chain []Alias      `json:"chain,omitempty"`
 	Name  dnsname.Name `json:"name"`
+	// ChainFault says what is wrong with the chain. Name is then the owner of its
+	// last CNAME, whose zone has to be put right.
+	ChainFault ChainFault `json:"chain_fault,omitempty"`
 
 	// Apex is the closest enclosing zone of Name, the zero Name when it could
 	// not be found; Trouble is then the answer that hid it.
@@ -53,11 +57,27 @@ type Zone struct {
 	// Servers has a row for each address of each name server, and one for each
 	// name without an address.
 	Servers []NameServer `json:"servers"`
-	// More counts the addresses of name servers that were not asked.
+	// More counts the addresses and the names of name servers that have no row.
 	More int `json:"more,omitempty"`
+	// Partial says that the time or the budget was used up before the end.
+	Partial bool `json:"partial,omitempty"`
 	// Security is the DNSSEC state of the zone.
 	Security Security `json:"security"`
 }
+
+// ChainFault is what is wrong with a chain of CNAMEs.
+type ChainFault string
+
+// The faults of a chain. The empty one means that there is none.
+const (
+	ChainLoop    ChainFault = "loop"     // it leads back to a name that it came through
+	ChainTooLong ChainFault = "too-long" // more than MaxChain, which resolvers give up
+	ChainTrouble ChainFault = "trouble"  // the next link could not be looked up
+)
+
+// MaxChain is the number of CNAMEs that a resolver follows for one question;
+// unbound has the same limit (max-query-restarts).
+const MaxChain = 11
 
 // Alias is a CNAME record with the zone that holds it.
 type Alias struct {
@@ -72,11 +92,14 @@ type NameServer struct {
 	Name    dnsname.Name `json:"name"`
 	Address netip.Addr   `json:"address,omitzero"`
 	State   ServerState  `json:"state"`
-	// Why is what the server, or the network, said about the failure.
+	// Why is what the server, or the network, said about the failure, or what else
+	// is wrong with the server: its name is an alias, it was refused a question.
 	Why untrusted.Text `json:"why,omitzero"`
 	// SOA is the record of the apex as this server has it.
 	SOA *StartOfAuthority `json:"soa,omitempty"`
-	// Answer is its answer to the question, with its own TTL.
+	// Answer is its answer to the question, with its own TTL, at Zone.Name. Where
+	// it says that Name is an alias of a name of another zone, State is NoData, and
+	// Aliases has the target.
 	Answer Answer `json:"answer"`
 }
 
