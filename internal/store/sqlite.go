@@ -19,7 +19,7 @@ const (
 	// another program is never touched.
 	applicationID = 0x41727061
 	// schemaVersion is the number of the last migration.
-	schemaVersion = 2
+	schemaVersion = 3
 	// checkLimit is the size up to which a file is checked from end to end
 	// before it is used; a larger one is checked while it is used.
 	checkLimit = 4 << 20
