@@ -13,7 +13,7 @@ func (s *Store) Watches() Watches { return Watches{s} }
 // without an error the state is on disk.
 func (w Watches) Save(ctx context.Context, target string, state []byte) error {
 	_, err := w.s.write.ExecContext(ctx, `INSERT INTO watches (target, at, state) VALUES ($1, $2, $3)
-		ON CONFLICT (target) DO UPDATE SET at = excluded.at, state = excluded.state`,
+		ON CONFLICT (target) DO UPDATE SET at = $2, state = $3`,
 		target, micros(w.s.opts.Now()), string(state))
 	return w.s.explain("keep the state of a watched target", err)
 }
