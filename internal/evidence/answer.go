@@ -165,11 +165,6 @@ type Answer struct {
 	// the closest enclosing one. Answers for Plain types leave it out.
 	SOA *StartOfAuthority `json:"soa,omitempty"`
 
-	// Validated says that a resolver on this machine vouches for the answer by
-	// DNSSEC (RFC 4035 §4.9.3): the AD bit of one further away could be anybody's.
-	// It is not asked for with Plain types.
-	Validated bool `json:"validated,omitempty"`
-
 	// Aliases are the CNAME targets passed on the way (RFC 2317), in order.
 	Aliases []dnsname.Name `json:"aliases,omitempty"`
 
@@ -190,6 +185,11 @@ type Answer struct {
 	At     time.Time      `json:"at"`              // when the answer arrived
 	Took   time.Duration  `json:"-"`               // from the first datagram to the answer
 	Cached bool           `json:"cached,omitempty"`
+
+	// Validated says that a resolver on this machine vouches for the answer by
+	// DNSSEC (RFC 4035 §4.9.3): the AD bit of one further away could be anybody's.
+	// It is not asked for with Plain types.
+	Validated bool `json:"validated,omitempty"`
 
 	// Stale is the last good answer where State is Trouble and memory has one
 	// not older than a day (RFC 8767 §5); it may confirm, never refuse.

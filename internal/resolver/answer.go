@@ -69,7 +69,9 @@ func (t *task) judge(q *query, r dnswire.Response, err error) {
 	}
 	switch {
 	case a.State.Complete():
-		a.Names, a.Addrs, a.Total = r.Names, r.Addrs, r.Total
+		take(&a, r)
+		// RFC 4035 §4.9.3: the bit is worth as much as the way to who sent it.
+		a.Validated = r.Validated && !t.question.Type.Plain() && q.server.addr.Addr().IsLoopback()
 		a.TTL = t.believe(r, a.State)
 		t.end(a)
 	case a.State == evidence.Bogus || a.State == evidence.Filtered:
@@ -141,9 +143,15 @@ func (t *task) old(r dnswire.Response, a evidence.Answer) *evidence.Answer {
 		return nil
 	}
 	a.Question, a.State, a.At = t.question, evidence.Found, t.r.cfg.Now()
-	a.Names, a.Addrs, a.Total = r.Names, r.Addrs, r.Total
+	take(&a, r)
 	a.Aliases = slices.Concat(t.aliases, r.Aliases)
 	return &a
+}
+
+// take copies the data of a response.
+func take(a *evidence.Answer, r dnswire.Response) {
+	a.Names, a.Addrs, a.Total = r.Names, r.Addrs, r.Total
+	a.Preferences, a.Texts, a.SOA = r.Preferences, r.Texts, r.Start
 }
 
 // follow notes the aliases of a response. A loop, or too long a chain, is an

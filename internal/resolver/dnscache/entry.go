@@ -12,7 +12,7 @@ import (
 
 // An entry is a head of fixed length, then the name of the question as text,
 // the server, the names and the aliases as on the wire, the addresses, the
-// reason.
+// reason; and for types that are not Plain, the rest (see rest.go).
 const (
 	atLen     = 0  // uint16: octets of the entry
 	atKeyLen  = 2  // uint16: octets of the question's name
@@ -50,6 +50,7 @@ func (c *Cache) encode(dst []byte, kind Kind, a *evidence.Answer, mark uint16) [
 	le := binary.LittleEndian
 	dst = dst[:headLen]
 	key, reason := a.Name.String(), a.Reason.Raw()
+	reason = reason[:min(len(reason), untrusted.MaxLen)]
 	names := a.Names[:min(len(a.Names), evidence.MaxNames)]
 	aliases := a.Aliases[:min(len(a.Aliases), 255)]
 	addrs := a.Addrs[:min(len(a.Addrs), evidence.MaxAddrs)]
@@ -78,6 +79,9 @@ func (c *Cache) encode(dst []byte, kind Kind, a *evidence.Answer, mark uint16) [
 		dst = append(dst, addr.AsSlice()...)
 	}
 	dst = append(dst, reason...)
+	if !a.Type.Plain() {
+		dst = appendRest(dst, a)
+	}
 	le.PutUint16(dst[atLen:], uint16(min(len(dst), maxLen)))
 	return dst
 }
@@ -123,6 +127,10 @@ func (c *Cache) decode(entry []byte, q evidence.Question, a *evidence.Answer) (m
 	a.Addrs, off = readAddrs(entry, off, int(le.Uint16(entry[atAddrs:])), q.Type)
 	if n := int(entry[atReason]); n > 0 {
 		a.Reason = untrusted.New(string(entry[off : off+n]))
+		off += n
+	}
+	if !q.Type.Plain() && !readRest(entry, off, a) {
+		return 0, false
 	}
 	return le.Uint16(entry[atMark:]), true
 }

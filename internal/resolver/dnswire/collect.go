@@ -28,6 +28,9 @@ func (d *Decoder) collect(owner dnsname.Name, typ evidence.Type, r *Response) er
 		if err := d.add(rec, &addrs, &names); err != nil {
 			return err
 		}
+		if err := d.addOther(rec, r); err != nil {
+			return err
+		}
 		r.least(rec.ttl)
 		r.Total++
 	}
@@ -37,7 +40,29 @@ func (d *Decoder) collect(owner dnsname.Name, typ evidence.Type, r *Response) er
 		r.Addrs = slices.Clip(addrs.list[:min(len(addrs.list), evidence.MaxAddrs)])
 	case evidence.PTR, evidence.NS, evidence.CNAME, evidence.MX:
 		r.Total = len(names.list)
-		r.Names = best(names.list)
+		r.Names, r.Preferences = best(names.list, typ == evidence.MX)
+	}
+	return nil
+}
+
+// addOther reads the data of types that the gate never asks for. Of TXT records
+// duplicates stay, for their number means something (RFC 7208 §4.5).
+func (d *Decoder) addOther(rec record, r *Response) error {
+	switch rec.typ {
+	case evidence.TXT:
+		text, err := d.text(rec)
+		if err != nil {
+			return err
+		}
+		if len(r.Texts) < evidence.MaxTexts {
+			r.Texts = append(r.Texts, text)
+		}
+	case evidence.SOA:
+		minimum, err := d.soaMinimum(rec)
+		if err != nil {
+			return err
+		}
+		r.Start = d.start(rec, minimum)
 	}
 	return nil
 }
@@ -75,8 +100,8 @@ func (d *Decoder) add(rec record, addrs *set[netip.Addr], names *set[target]) er
 
 // best returns the names by preference, and within it in their order. Of too
 // many it keeps those that sort first, for the order of a set means nothing:
-// servers rotate it.
-func best(list []target) []dnsname.Name {
+// servers rotate it. With preferences it returns those too.
+func best(list []target, preferences bool) ([]dnsname.Name, []uint16) {
 	if len(list) > evidence.MaxNames {
 		last := slices.SortedFunc(slices.Values(list), target.compare)[evidence.MaxNames-1]
 		list = slices.DeleteFunc(list, func(t target) bool { return t.compare(last) > 0 })
@@ -86,7 +111,14 @@ func best(list []target) []dnsname.Name {
 	for i, t := range list {
 		out[i] = t.name
 	}
-	return out
+	if !preferences {
+		return out, nil
+	}
+	numbers := make([]uint16, len(list))
+	for i, t := range list {
+		numbers[i] = t.preference
+	}
+	return out, numbers
 }
 
 // compare sorts by preference, then by name.

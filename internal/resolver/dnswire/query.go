@@ -35,18 +35,36 @@ const (
 	bitTC      = 1 << 9
 	bitRD      = 1 << 8
 	bitRA      = 1 << 7
+	bitAD      = 1 << 5 // RFC 4035 §3.2.3
 	maskRcode  = 0xf
 )
 
 // AppendQuery appends a query with the given id to dst: recursion desired, and
 // with edns an OPT record that offers PayloadSize and does not ask for DNSSEC.
+// For types that are not Plain it asks whether the answer was validated, which
+// the AD bit of a query means (RFC 6840 §5.7).
 func AppendQuery(dst []byte, id uint16, q evidence.Question, edns bool) []byte {
+	flags := uint16(bitRD)
+	if !q.Type.Plain() {
+		flags |= bitAD
+	}
+	return appendQuery(dst, id, flags, q, edns)
+}
+
+// AppendDirect appends a query to an authoritative server: like AppendQuery, but
+// no recursion is desired (RFC 1035 §4.1.1), nor anybody's word on DNSSEC.
+func AppendDirect(dst []byte, id uint16, q evidence.Question, edns bool) []byte {
+	return appendQuery(dst, id, 0, q, edns)
+}
+
+func appendQuery(dst []byte, id, flags uint16, q evidence.Question, edns bool) []byte {
 	extra := byte(0)
 	if edns {
 		extra = 1
 	}
 	dst = binary.BigEndian.AppendUint16(dst, id)
-	dst = append(dst, bitRD>>8, 0, 0, 1, 0, 0, 0, 0, 0, extra)
+	dst = binary.BigEndian.AppendUint16(dst, flags)
+	dst = append(dst, 0, 1, 0, 0, 0, 0, 0, extra)
 	dst = q.Name.AppendWire(dst)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(q.Type))
 	dst = append(dst, 0, classIN)

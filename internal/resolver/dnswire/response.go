@@ -30,6 +30,7 @@ type Response struct {
 	Truncated     bool // TC: nothing else in the message counts
 	Recursive     bool // RA
 	Authoritative bool // AA
+	Validated     bool // AD
 	Referral      bool // no answer, and name servers instead of a SOA record
 
 	// Aliases are the targets of the CNAME and DNAME records on the way; Next
@@ -38,15 +39,20 @@ type Response struct {
 	Next    dnsname.Name
 
 	// Names, Addrs and Total are those of evidence.Answer.
-	Names []dnsname.Name
-	Addrs []netip.Addr
-	Total int
+	Names       []dnsname.Name
+	Addrs       []netip.Addr
+	Total       int
+	Preferences []uint16
+	Texts       []untrusted.Text
 
 	// TTL is the least of the records used, in seconds; 0 without any.
 	TTL uint32
 	// Negative is the TTL of a negative answer (RFC 2308 §5), valid with SOA.
 	Negative uint32
 	SOA      bool
+	// Start is the SOA record itself, of the answer or of the negative one, where
+	// the decoder reads it.
+	Start *evidence.StartOfAuthority
 
 	// EDE is the extended error code plus one, 0 for none (RFC 8914 §2); of
 	// several the one that says most.
@@ -68,6 +74,9 @@ type record struct {
 // Decoder reads messages and keeps its scratch space from one to the next. The
 // zero value is ready; it must not be used by two goroutines at once.
 type Decoder struct {
+	// Whole makes it read the SOA record of negative answers for Plain types too.
+	Whole bool
+
 	msg     []byte
 	records []record
 	ownerAt int // offset of the owner's name of the last record, or its target
@@ -84,7 +93,7 @@ func (d *Decoder) Decode(msg []byte, q evidence.Question) (Response, error) {
 	flags := binary.BigEndian.Uint16(msg[2:])
 	r := Response{
 		Rcode: int(flags & maskRcode), Truncated: flags&bitTC != 0,
-		Recursive: flags&bitRA != 0, Authoritative: flags&bitAA != 0,
+		Recursive: flags&bitRA != 0, Authoritative: flags&bitAA != 0, Validated: flags&bitAD != 0,
 	}
 	if r.Truncated {
 		return r, nil
@@ -111,6 +120,9 @@ func (d *Decoder) Decode(msg []byte, q evidence.Question) (Response, error) {
 	}
 	if err := d.collect(last, q.Type, &r); err != nil {
 		return r, err
+	}
+	if r.Total > 0 && q.Type != evidence.SOA {
+		r.Start = nil
 	}
 	return r, r.conclude(last, foreign)
 }
@@ -230,30 +242,12 @@ func (d *Decoder) authority(off, count int, q evidence.Question, last dnsname.Na
 				continue
 			}
 			r.SOA, r.Negative = true, min(rec.ttl, minimum)
+			if d.Whole || !q.Type.Plain() {
+				r.Start = d.start(rec, minimum)
+			}
 		}
 	}
 	return off, foreign, nil
-}
-
-// soaMinimum returns the last field of a SOA record, RFC 1035 §3.3.13. Like a
-// TTL it counts as 0 with the highest bit set.
-func (d *Decoder) soaMinimum(rec record) (uint32, error) {
-	off := rec.off
-	for range 2 {
-		_, end, err := dnsname.FromWire(d.msg[:rec.end], off)
-		if err != nil {
-			return 0, err
-		}
-		off = end
-	}
-	if off+20 != rec.end {
-		return 0, ErrRData
-	}
-	minimum := binary.BigEndian.Uint32(d.msg[off+16:])
-	if minimum > 1<<31-1 {
-		return 0, nil
-	}
-	return minimum, nil
 }
 
 // additional looks for the OPT record.
