@@ -43,10 +43,11 @@ var rooms = map[string]string{
 
 	// The doctor's rooms: they look further than the gate does, and advise.
 	"bounce":    "untrusted dnsname",
+	"spf":       "untrusted dnsname evidence",
 	"receivers": "untrusted dnsname evidence finding",
 	"remedy":    "untrusted dnsname evidence finding",
 	"watch":     "dnsname evidence finding remedy doctor",
-	"doctor":    "untrusted dnsname generic facts evidence finding decision gate bounce receivers remedy",
+	"doctor":    "untrusted dnsname generic facts evidence finding decision gate bounce spf receivers remedy",
 
 	"testneed": "",
 	"cmd":      "*",
@@ -233,6 +234,7 @@ var rawRooms = map[string]string{
 	"resolver":  "keeps reasons in the cache, octet for octet",
 	"evidence":  "parses the HELO argument",
 	"decision":  "compares the recipient with the role mailboxes",
+	"spf":       "parses SPF records",
 }
 
 func TestRawCallers(t *testing.T) {

@@ -84,6 +84,8 @@ type SPF struct {
 	// Senders are the networks in the order of the record, with the term that
 	// led to each.
 	Senders []SPFSender `json:"senders,omitempty"`
+	// All is the qualifier of the record's all: + - ~ or ?, empty where it has none.
+	All string `json:"all,omitempty"`
 	// Faults say why the list is not complete: no or several records, too many
 	// look-ups, a term that depends on the message (macros, exists), trouble.
 	Faults []string `json:"faults,omitempty"`
@@ -94,6 +96,8 @@ type SPF struct {
 
 // SPFSender is one network that may send.
 type SPFSender struct {
+	// Network has its host bits zero (RFC 4632 §3.1), but where Host is set:
+	// there its address is that of the host.
 	Network netip.Prefix `json:"network"`
 	// Via are the include and redirect domains on the way; Term is the mechanism.
 	Via  []dnsname.Name `json:"via,omitempty"`
