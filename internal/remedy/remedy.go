@@ -75,6 +75,20 @@ type Remedy struct {
 	Visible *Visible `json:"visible,omitempty"`
 	// Recipe names the data that the steps come from.
 	Recipe *Recipe `json:"recipe,omitempty"`
+	// Others are the steps for the party's other products, where it can't be
+	// told from here which one the address belongs to.
+	Others []Way `json:"others,omitempty"`
+	// Classless is the RFC 2317 delegation behind the address, if there is one.
+	Classless *Classless `json:"classless,omitempty"`
+	// Wanted says which name was chosen and why; nil where no name is needed.
+	Wanted *Choice `json:"wanted,omitempty"`
+}
+
+// Way is another recipe of the same party.
+type Way struct {
+	Recipe   Recipe   `json:"recipe"`
+	Steps    []Step   `json:"steps"`
+	Cautions []string `json:"cautions,omitempty"`
 }
 
 // Step is one thing to do: a sentence, and a command to run or a path to click

@@ -1,0 +1,258 @@
+package remedy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/evidence"
+)
+
+// setPTR has the PTR record set to the wanted name, by whoever can.
+func (j *job) setPTR() {
+	r := j.out
+	r.Party, r.Who, r.Contact = AddressHolder, j.holder.who, j.holder.contact
+	r.Wanted = &j.choice
+	r.Do = fmt.Sprintf("Set the PTR record of %s to %s; only the holder of the address can.", j.address(), j.name())
+	j.addForward()
+	j.addPTR()
+	r.Ready = j.forwardReady()
+	j.forwardStep()
+	w := j.providerSteps()
+	j.describeClassless()
+	r.Cautions = append(r.Cautions, j.holder.doubts...)
+	if len(presentNames(j.Reverse)) > 1 {
+		j.caution("Keep this one PTR record and take the others out: many receivers look at one only, and which one is chance.")
+	}
+	j.followHelo()
+	r.Texts = texts(r.Records, presentNames(j.Reverse))
+	if !j.holder.own {
+		r.Ticket = j.ticket()
+	}
+	r.Visible = j.ptrVisible(w)
+}
+
+// forwardStep puts the address record first: several providers refuse the name
+// before it leads back.
+func (j *job) forwardStep() {
+	if j.noName || j.out.Ready != nil && j.out.Ready.OK {
+		return
+	}
+	j.step(Step{
+		Say:   fmt.Sprintf("First publish the address record of {name} in your own zone, and wait until every name server of the zone has it%s.", j.otherAddresses()),
+		Lines: fmt.Sprintf("%s. %d IN %s %s", j.choice.Name, usualTTL, family(j.Address), j.address()),
+	})
+}
+
+func (j *job) otherAddresses() string {
+	for _, a := range presentAddrs(forwardZone(j.Input, j.choice.Name)) {
+		if a != j.Address {
+			return fmt.Sprintf(" (beside %s, or in its place if the server has moved)", a)
+		}
+	}
+	return ""
+}
+
+// providerSteps adds the recipe of the provider, and returns it.
+func (j *job) providerSteps() *way {
+	if j.holder.own {
+		j.say("Put the PTR record below into the zone %s, raise its serial and reload it. No provider has to be asked.", zoneText(j.Reverse))
+		return nil
+	}
+	p := j.holder.provider
+	if p == nil {
+		j.say("Look in your provider's control panel for \"reverse DNS\", \"rDNS\" or \"PTR\" beside the address; where there is none, send the message below.")
+		j.caution("A PTR record in the zone of your own domain, or at its registrar, does nothing: the record belongs into the reverse zone of the address.")
+		return nil
+	}
+	first, rest := p.wayOf(j.Input)
+	if first == nil {
+		return nil
+	}
+	w := j.wayText(p, first)
+	j.out.Recipe = &w.Recipe
+	j.out.Steps = append(j.out.Steps, w.Steps...)
+	j.out.Cautions = append(j.out.Cautions, w.Cautions...)
+	for _, other := range rest {
+		j.out.Others = append(j.out.Others, j.wayText(p, other))
+	}
+	if first.By == "nobody" {
+		j.relay()
+	}
+	return first
+}
+
+func (j *job) wayText(p *provider, w *way) Way {
+	out := Way{
+		Recipe: Recipe{ID: p.ID + "/" + w.ID, Title: w.Title, Date: w.Date, Source: w.Source, Confirmed: w.Confirmed},
+		Steps:  j.fill.steps(w.Steps, w.Fill, j.Address),
+	}
+	if w.ForwardFirst {
+		out.Cautions = append(out.Cautions, "The provider looks the name up first, and refuses it before it leads to the address.")
+	}
+	if j.Address.Is6() {
+		switch w.IPv6 {
+		case "no":
+			out.Cautions = append(out.Cautions, "As far as is known this provider sets no PTR records for IPv6: send over IPv4 instead.")
+		case "unknown":
+			out.Cautions = append(out.Cautions, "Whether this provider sets PTR records for IPv6 is not known; if not, send over IPv4 instead.")
+		}
+	}
+	for _, c := range w.Cautions {
+		out.Cautions = append(out.Cautions, j.fill.r.Replace(c))
+	}
+	return out
+}
+
+// describeClassless explains the RFC 2317 delegation, or that there is none.
+func (j *job) describeClassless() {
+	j.out.Classless = classless(j.Input, j.choice.Name)
+	if c := j.out.Classless; c != nil {
+		j.out.Cautions = append(j.out.Cautions, c.Cautions...)
+		return
+	}
+	if o := j.Origin; o != nil && j.Address.Is4() && o.Prefix.IsValid() && o.Prefix.Bits() > 24 && !j.holder.own {
+		j.caution("If the block %s is yours, its holder can delegate the reverse zone to your own name servers (RFC 2317): an NS record for your zone and a CNAME for each address, in the holder's zone. A zone on your servers alone does nothing.", o.Prefix)
+	}
+}
+
+// followHelo has EHLO say the name that the PTR record will hold, if another.
+func (j *job) followHelo() {
+	if j.noName || j.View == nil || j.View.Helo.Kind == evidence.HeloUnknown || j.View.Helo.Kind == "" {
+		return
+	}
+	if h := &j.View.Helo; h.Kind != evidence.HeloName || h.Name != j.choice.Name {
+		j.caution("The mail server says %q in EHLO. Let it say %s as well; the same name in PTR, EHLO and address record leaves no question open.", h.Said, j.choice.Name)
+	}
+}
+
+// ptrVisible says when the change of the PTR record shows, with that of the
+// address record where it is missing.
+func (j *job) ptrVisible(w *way) *Visible {
+	ptr := Change{What: "PTR record", Zone: j.Reverse}
+	if !j.holder.own {
+		var known bool
+		ptr.Least, ptr.Most, known = w.delay()
+		ptr.Assumed = !known
+	}
+	if j.noName || j.out.Ready != nil && j.out.Ready.OK {
+		return When(j.Now, false, ptr)
+	}
+	forward := Change{What: family(j.Address).String() + " record", Zone: forwardZone(j.Input, j.choice.Name)}
+	return When(j.Now, w != nil && w.ForwardFirst, forward, ptr)
+}
+
+// generic has a name of the customer's own set, or the mail relayed.
+func (j *job) generic() {
+	j.setPTR()
+	j.out.Do = fmt.Sprintf("Have the PTR record of %s set to a name of your own (%s); where that is not offered, relay through a smarthost.", j.address(), j.name())
+	if string(j.Finding.Code) == "ptr-generic" && (j.out.Recipe == nil || j.holder.provider == nil) {
+		j.caution("If this is a line with a changing address, no PTR record will help: send through your provider's or another smarthost.")
+		j.relay()
+	}
+}
+
+// relay adds the steps for a smarthost.
+func (j *job) relay() {
+	j.configure("relay", "If no PTR record of your own can be had: send all mail through a smarthost (port 587 with a user name and password), your provider's or another.")
+}
+
+// unconfirmed either gives the PTR name its address record, where the name is
+// one's own, or has another name set.
+func (j *job) unconfirmed() {
+	ptr := j.Finding.Args.Name
+	if !safe(ptr) || j.foreign(ptr) {
+		j.setPTR()
+		return
+	}
+	j.choice = Choice{Name: ptr, Change: "forward", Why: "it is the present PTR name; only its address record is missing"}
+	j.noName, j.fill = false, newFiller(j.Address, ptr)
+	j.publish()
+	j.caution("If %s is not a name of yours, have the holder of the address set the PTR record to a name that is.", ptr)
+}
+
+// foreign reports whether the PTR name is none of the names that the operator
+// uses, while there is one that would do.
+func (j *job) foreign(ptr dnsname.Name) bool {
+	return !j.noName && j.choice.Name != ptr && j.choice.Name.Org() != ptr.Org()
+}
+
+// publish has the address record of the chosen name published.
+func (j *job) publish() {
+	r := j.out
+	name := j.choice.Name
+	z := forwardZone(j.Input, name)
+	r.Party, r.Wanted = ZoneOperator, &j.choice
+	r.Who, r.Contact = zoneWho(z, name), contactOf(z)
+	r.Do = fmt.Sprintf("Add an %s record with %s to %s.", family(j.Address), j.address(), name)
+	j.addForward()
+	j.say("Add the record below to the zone of %s, raise its serial and reload it%s.", name, j.otherAddresses())
+	if z != nil && len(z.Chain) > 0 {
+		j.caution("%s is an alias of %s: the address record belongs there.", name, z.Name)
+	}
+	j.caution("If the name stands for a web site behind a CDN or proxy, use a name of its own for the mail server instead.")
+	r.Texts = texts(r.Records, nil)
+	r.Visible = When(j.Now, false, Change{What: family(j.Address).String() + " record", Zone: z})
+}
+
+func zoneWho(z *evidence.Zone, name dnsname.Name) string {
+	switch {
+	case z != nil && !z.Apex.IsZero():
+		return fmt.Sprintf("whoever runs the zone %s on %s", z.Apex, listNames(serverNames(z)))
+	case !name.IsZero():
+		return "whoever runs the DNS zone of " + name.String()
+	default:
+		return whoOf[ZoneOperator]
+	}
+}
+
+// longChain has the aliases before the PTR record shortened.
+func (j *job) longChain() {
+	j.setPTR()
+	j.out.Do = fmt.Sprintf("Have the PTR record of %s reached by one alias at most.", j.address())
+}
+
+// ipv6 has two ways out: a PTR record for the IPv6 address, or sending over IPv4.
+func (j *job) ipv6() {
+	j.setPTR()
+	recipe := j.out.Recipe
+	j.out.Do = fmt.Sprintf("Either have a PTR record set for %s, or let the mail server send over IPv4 only; one of the two is enough.", j.address())
+	j.out.Steps = append(j.out.Steps, Step{Say: "Or, instead of all that, bind the mail server to its IPv4 address:"})
+	j.configure("bind", "Let the mail server send over IPv4 only, or from the one IPv6 address that has a PTR record.")
+	if recipe != nil {
+		j.out.Recipe = recipe
+	}
+}
+
+// dnsTrouble tells the zone's servers from our own resolver.
+func (j *job) dnsTrouble() {
+	r := j.out
+	bad := faultyServers(j.Reverse)
+	if len(bad) > 0 {
+		r.Party, r.Who, r.Contact = ZoneOperator, j.holder.who, j.holder.contact
+		r.Do = fmt.Sprintf("Have the name servers of %s put right.", zoneText(j.Reverse))
+		for _, s := range bad {
+			j.say("%s", s)
+		}
+		return
+	}
+	r.Party = OurDNS
+	r.Do = "Look up other addresses with the same DNS server: if none can be found, the fault is there; if all others can, it lies with the servers of this zone."
+	if s := j.Finding.Args.Server; s.IsValid() {
+		r.Who = "whoever runs the DNS server " + s.String()
+	}
+	j.caution("A question that was not answered says nothing about the address: nothing has to be changed there yet.")
+	if v := When(j.Now, false, Change{What: "answer", Zone: j.Reverse}); v != nil && j.Reverse != nil {
+		v.First, v.Last = j.Now, j.Now.Add(time.Hour)
+		v.Because = []string{"a failure is remembered for minutes at most, once the servers answer again"}
+		r.Visible = v
+	}
+}
+
+func (j *job) special() {
+	j.out.Party = MailAdmin
+	j.out.Do = fmt.Sprintf("Find the address with which the mail server appears on the Internet; %s has no reverse DNS there.", j.address())
+	j.say("Behind NAT ask a host outside, or read the address in a bounce or in a Received field of a mail that arrived.")
+	j.caution("If strangers' mail arrives from this address, a proxy, NAT or container hides the client: hand the real address through (PROXY protocol, XCLIENT, host networking).")
+}
+

@@ -1,0 +1,102 @@
+package remedy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/arpagate/arpagate/internal/evidence"
+)
+
+// serverOf returns the recipe of the mail server: the one that was named, or
+// the one whose banner it shows. sure is false where it is a guess.
+func (b *Book) serverOf(in Input) (s *server, sure bool) {
+	if word := strings.ToLower(strings.TrimSpace(in.MTA)); word != "" {
+		return b.named(word), true
+	}
+	return b.recognise(in.SMTP), false
+}
+
+func (b *Book) named(word string) *server {
+	for i := range b.servers {
+		if s := &b.servers[i]; s.ID == word || slices.Contains(s.Also, word) {
+			return s
+		}
+	}
+	return nil
+}
+
+// recognise compares the text of the greeting and of the EHLO reply with the
+// patterns of every recipe. A product wins over the server it is built around.
+func (b *Book) recognise(said *evidence.SMTP) *server {
+	if said == nil {
+		return nil
+	}
+	var text strings.Builder
+	for _, reply := range []*evidence.SMTPReply{said.Greeting, said.EHLO} {
+		if reply != nil && len(reply.Lines) > 0 {
+			text.WriteString(reply.Lines[0].String())
+			text.WriteByte('\n')
+		}
+	}
+	var found *server
+	for i := range b.servers {
+		s := &b.servers[i]
+		for _, re := range s.patterns {
+			if re.MatchString(text.String()) && (found == nil || s.Over != "") {
+				found = s
+			}
+		}
+	}
+	return found
+}
+
+// task returns how to do something at the server, from its own recipe or from
+// that of the server it is built around.
+func (b *Book) task(s *server, name string) (*task, *server) {
+	for range 3 { // a product around a product, at most
+		if s == nil {
+			return nil, nil
+		}
+		if t, ok := s.Tasks[name]; ok {
+			return &t, s
+		}
+		s = b.named(s.Over)
+	}
+	return nil, nil
+}
+
+// configure adds the steps for a task at the mail server, or says in words what
+// is to be set where no recipe is known.
+func (j *job) configure(name, words string) {
+	t, s := j.book.task(j.server, name)
+	if t == nil {
+		j.say("%s", words)
+		if j.server == nil {
+			j.caution("The mail server's software is not known: name it (--mta) to see where this is set.")
+		}
+		return
+	}
+	confirmed := s.Confirmed
+	if t.Confirmed != nil {
+		confirmed = *t.Confirmed
+	}
+	if j.out.Recipe == nil {
+		j.out.Recipe = &Recipe{ID: s.ID + "/" + name, Title: s.Title, Date: s.Date, Source: s.Source, Confirmed: confirmed}
+	}
+	j.out.Steps = append(j.out.Steps, j.fill.steps(t.Steps, s.Fill, j.Address)...)
+	for _, c := range t.Cautions {
+		j.out.Cautions = append(j.out.Cautions, j.fill.r.Replace(c))
+	}
+	if !j.sure {
+		j.caution("The mail server was recognised by its greeting as %s; if it is another one, name it (--mta).", s.Title)
+	}
+}
+
+// Servers returns the words that Input.MTA may be, in order.
+func (b *Book) Servers() []string {
+	out := make([]string, len(b.servers))
+	for i := range b.servers {
+		out[i] = b.servers[i].ID
+	}
+	return out
+}
