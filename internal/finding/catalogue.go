@@ -3,6 +3,7 @@ package finding
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -23,22 +24,42 @@ type Entry struct {
 	// HeloOnly marks findings about HELO against the address: they may add
 	// points, but never refuse alone (RFC 5321 §4.1.4).
 	HeloOnly bool
+	// Doctor marks findings that rest on more than the gate asks for: no rule
+	// can speak of them, and they have no status code.
+	Doctor bool
 
 	text func(Args) string
 	fact func(Args) string
 }
 
-// Catalogue returns all entries in the order of the report.
-func Catalogue() []Entry {
-	out := make([]Entry, len(order))
-	for i, code := range order {
+// Catalogue returns the entries that the gate judges by, in the order of the
+// report. All has the doctor's too.
+func Catalogue() []Entry { return entriesOf(order) }
+
+// All returns the entries of the gate and those that only the doctor finds, in
+// the order of the report.
+func All() []Entry {
+	out := entriesOf(order)
+	for _, e := range doctorEntries {
+		out = append(out, catalogue[e.Code])
+	}
+	return out
+}
+
+func entriesOf(codes []Code) []Entry {
+	out := make([]Entry, len(codes))
+	for i, code := range codes {
 		out[i] = catalogue[code]
 	}
 	return out
 }
 
-// Known reports whether the catalogue has the code.
-func Known(code Code) bool { _, ok := catalogue[code]; return ok }
+// Known reports whether the gate judges by the code, so that a rule may speak
+// of it.
+func Known(code Code) bool { return slices.Contains(order, code) }
+
+// catalogue has every entry by its code.
+var catalogue = index(gateEntries, doctorEntries)
 
 // order is the order of the report: causes before their effects.
 var order = []Code{
@@ -46,7 +67,8 @@ var order = []Code{
 	HeloMissing, HeloNotFQDN, HeloBareIP, HeloLiteralMismatch, HeloUnresolvable, HeloNotClient, HeloNotPTR,
 }
 
-var catalogue = index([]Entry{
+// gateEntries are the findings of the gate.
+var gateEntries = []Entry{
 	{
 		Code: SourceSpecial, Title: "The address is not one of the public Internet", Detail: "7.1", RFC: "RFC 6890 §2.2",
 		Remedy: "If strangers' mail arrives from this address, a proxy, NAT or container hides the client: hand the real address through (PROXY protocol, XCLIENT, host networking).",
@@ -166,7 +188,7 @@ var catalogue = index([]Entry{
 		},
 		fact: func(a Args) string { return fmt.Sprintf("HELO name %s is not the PTR name", a.Name) },
 	},
-})
+}
 
 // faultText says in words what is wrong with a host name.
 var faultText = map[dnsname.HostFault]string{
@@ -216,9 +238,13 @@ func because(why string) string {
 	return " (" + why + ")"
 }
 
-func index(entries []Entry) map[Code]Entry {
-	m := make(map[Code]Entry, len(entries))
-	for _, e := range entries {
+func index(gate, doctor []Entry) map[Code]Entry {
+	m := make(map[Code]Entry, len(gate)+len(doctor))
+	for _, e := range gate {
+		m[e.Code] = e
+	}
+	for _, e := range doctor {
+		e.Doctor = true
 		m[e.Code] = e
 	}
 	return m

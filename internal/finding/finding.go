@@ -7,6 +7,7 @@ package finding
 import (
 	"encoding/json"
 	"net/netip"
+	"time"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
@@ -71,6 +72,14 @@ type Args struct {
 	Parts   []string       `json:"parts,omitempty"`
 	RFC     string         `json:"rfc,omitempty"`
 	Server  netip.AddrPort `json:"server,omitzero"` // our DNS server that was asked
+
+	// Those that only the doctor uses.
+	Zone  dnsname.Name   `json:"zone,omitzero"`  // the apex of the zone concerned, or that of a DNS list
+	Host  dnsname.Name   `json:"host,omitzero"`  // the mail server's name
+	Peer  netip.AddrPort `json:"peer,omitzero"`  // the mail server
+	Of    int            `json:"of,omitempty"`   // of how many Count counts a part
+	When  time.Time      `json:"when,omitzero"`  // a certificate's last, or first, second
+	Clock time.Time      `json:"clock,omitzero"` // what the clock said here
 }
 
 // Title returns the heading, a few words that don't depend on the case.
@@ -79,8 +88,14 @@ func (f Finding) Title() string { return catalogue[f.Code].Title }
 // Text returns one or two sentences for the report.
 func (f Finding) Text() string { return catalogue[f.Code].text(f.Args) }
 
-// Fact returns the few words for the SMTP reply, without a final dot.
-func (f Finding) Fact() string { return catalogue[f.Code].fact(f.Args) }
+// Fact returns the few words for the SMTP reply, without a final dot; the title
+// where the gate has no use for any.
+func (f Finding) Fact() string {
+	if e := catalogue[f.Code]; e.fact != nil {
+		return e.fact(f.Args)
+	}
+	return f.Title()
+}
 
 // Entry returns the catalogue's entry.
 func (f Finding) Entry() Entry { return catalogue[f.Code] }
