@@ -27,6 +27,9 @@ func (r *reader) check(c *Config) {
 		r.checkThresholds(&c.Policy)
 		r.checkRules(&c.Policy)
 	}
+	if r.sound("watch") {
+		r.checkWatch(&c.Watch)
+	}
 	if c.Site.URL != "" && len(c.Listen.HTTP) == 0 {
 		r.warn("site.url", "replies carry links, but listen.http is closed: nobody answers at them")
 	}

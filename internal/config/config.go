@@ -28,6 +28,7 @@ type Config struct {
 	Store  Store
 	Policy Policy
 	Log    Log
+	Watch  Watch
 }
 
 // Site says who is gated.
@@ -156,6 +157,7 @@ func Default() *Config {
 		Store:  Store{URL: sqliteScheme + "/var/lib/arpagate/arpagate.db", Retention: 30 * day},
 		Policy: presetPolicy("careful"),
 		Log:    Log{Format: "logfmt", Level: "info", Cases: "all"},
+		Watch:  Watch{Every: time.Hour, Confirm: 2},
 	}
 }
 
@@ -254,5 +256,7 @@ func (c *Config) clone() *Config {
 	d.DNS.Servers = slices.Clone(c.DNS.Servers)
 	d.DNS.Canaries = slices.Clone(c.DNS.Canaries)
 	d.Policy.Rule = slices.Clone(c.Policy.Rule)
+	d.Watch.Targets = slices.Clone(c.Watch.Targets)
+	d.Watch.MailTo = slices.Clone(c.Watch.MailTo)
 	return &d
 }
