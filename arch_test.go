@@ -39,7 +39,8 @@ var rooms = map[string]string{
 	"config": "untrusted dnsname finding decision listen",
 	"lab":    "untrusted dnsname evidence",
 	// Whatever looks at other people's hosts goes through the dialer.
-	"dialer": "evidence",
+	"dialer":    "evidence",
+	"smtpprobe": "untrusted dnsname evidence dialer",
 
 	// The doctor's rooms: they look further than the gate does, and advise.
 	"bounce":    "untrusted dnsname",
@@ -69,7 +70,7 @@ type guard struct {
 // outside guards what reaches the world, and every module that is not ours: an
 // import path with a dot and without a row here is refused.
 var outside = []guard{
-	{"net", "listen resolver policyd milterd httpd lab dialer watch config cmd", "judging needs addresses (net/netip), never sockets"},
+	{"net", "listen resolver policyd milterd httpd lab dialer smtpprobe watch config cmd", "judging needs addresses (net/netip), never sockets"},
 	{"net/netip", "*", "addresses are values"},
 	{"net/url", "*", "addresses are values"},
 	{"net/http", "httpd metrics watch cmd", "HTTP is a door like any other"},
@@ -77,7 +78,7 @@ var outside = []guard{
 	{"os", "listen resolver store config lab cmd", "files and the environment belong to the rooms that keep them"},
 	{"os/exec", "cmd", "no room runs commands on what a stranger said"},
 	{"os/signal", "cmd", "one place ends the program"},
-	{"syscall", "listen resolver store config dialer cmd", "system calls belong to sockets and files"},
+	{"syscall", "listen resolver store config dialer smtpprobe cmd", "system calls belong to sockets and files"},
 	{"unsafe", "resolver", "batched system calls need it, nothing else does"},
 	{"log", "", "use log/slog, whose values untrusted.Text escapes"},
 	{"log/slog", "*", "structured logs"},
@@ -234,6 +235,7 @@ var rawRooms = map[string]string{
 	"resolver":  "keeps reasons in the cache, octet for octet",
 	"evidence":  "parses the HELO argument",
 	"decision":  "compares the recipient with the role mailboxes",
+	"smtpprobe": "takes names and extensions out of replies",
 	"spf":       "parses SPF records",
 }
 

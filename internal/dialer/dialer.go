@@ -155,6 +155,9 @@ func (c *Config) addresses() error {
 // are those of package net.
 func (d *Dialer) Dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 	to = plain(to)
+	if !to.Addr().IsValid() {
+		return nil, &Barred{To: to, Why: "none", Detail: "no address"}
+	}
 	service, err := d.service(network, to)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func TestPorts(t *testing.T) {
 			t.Errorf("%s %s: %v, want %s", tt.network, tt.to, err, tt.want)
 		}
 	}
-	if _, err := d.Dial(t.Context(), "tcp", netip.AddrPort{}); why(err) != "port" {
+	if _, err := d.Dial(t.Context(), "tcp", netip.AddrPort{}); why(err) != "none" {
 		t.Errorf("no address: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // Barred is the error of a connection that is never made.
 type Barred struct {
 	To netip.AddrPort // as asked for
-	// Why is the kind of evidence.SourceOf ("private", "loopback", "6to4", …), or
+	// Why is the kind of evidence.SourceOf ("private", "6to4", "none", …), or
 	// "documentation", "own", "port", "zone", "map" or "address".
 	Why string
 	// Detail says it in a few words.

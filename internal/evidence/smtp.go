@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -28,7 +29,8 @@ type SMTP struct {
 	Extensions []untrusted.Text `json:"extensions,omitempty"`
 	TLS        *TLS             `json:"tls,omitempty"`
 	// The replies to VRFY, EXPN, and to RCPT for the role mailboxes and for a
-	// stranger's domain (open relay); nil where they were not tried.
+	// stranger's domain (open relay), or to MAIL where that refuses already; nil
+	// where they were not tried, or can't be relied on.
 	VRFY       *SMTPReply `json:"vrfy,omitempty"`
 	EXPN       *SMTPReply `json:"expn,omitempty"`
 	Postmaster *SMTPReply `json:"postmaster,omitempty"`
@@ -37,8 +39,12 @@ type SMTP struct {
 
 	// Steps are the times of the dialogue, in order.
 	Steps []SMTPStep `json:"steps"`
+	// Notes are oddities that are no failure: "long-line" for a reply beyond 512
+	// octets (RFC 5321 §4.5.3.1.5), "no-ehlo" for a server that only knows HELO.
+	Notes []string `json:"notes,omitempty"`
 	// Delayed says that the greeting came late, and the replies after it did not:
-	// a delay on purpose (greet pause, tarpit), not a slow server.
+	// a delay on purpose (greet pause, tarpit), not a slow server. A server that
+	// looks its client up before it greets can't be told from it.
 	Delayed bool `json:"delayed,omitempty"`
 	// At is when the examination began.
 	At time.Time `json:"at"`
@@ -57,6 +63,35 @@ func (r *SMTPReply) Positive() bool { return r != nil && r.Code >= 200 && r.Code
 type SMTPStep struct {
 	Name string        `json:"name"` // connect, greeting, ehlo, starttls, handshake …
 	Took time.Duration `json:"-"`
+}
+
+// took is the duration of a step in JSON, in milliseconds.
+type took struct {
+	Took float64 `json:"took_ms"`
+}
+
+type plainStep SMTPStep
+
+// MarshalJSON writes all fields, with took_ms.
+func (s SMTPStep) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		plainStep
+		took
+	}{plainStep(s), took{float64(s.Took.Microseconds()) / 1000}})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *SMTPStep) UnmarshalJSON(data []byte) error {
+	var both struct {
+		*plainStep
+		took
+	}
+	both.plainStep = (*plainStep)(s)
+	if err := json.Unmarshal(data, &both); err != nil {
+		return err
+	}
+	s.Took = time.Duration(both.took.Took * float64(time.Millisecond))
+	return nil
 }
 
 // SMTPOutcome says how the dialogue ended. Each value has its own remedy; none

@@ -1,0 +1,192 @@
+package smtpprobe
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/evidence"
+)
+
+// askMore puts the questions that only the operator of a server may ask, each
+// group over a connection of its own, so that no answer depends on another.
+func (p *Prober) askMore(ctx context.Context, t evidence.SMTPTarget, out *evidence.SMTP) {
+	if out.TLS != nil && out.TLS.Version != "" {
+		p.apart(ctx, t, func(s *session, scratch *evidence.SMTP) error {
+			err := s.inject()
+			if scratch.TLS != nil && scratch.TLS.Injected {
+				out.TLS.Injected = true
+			}
+			return err
+		})
+	}
+	p.apart(ctx, t, func(s *session, scratch *evidence.SMTP) error {
+		err := s.mailboxes(t)
+		if err == nil && s.quit() {
+			out.VRFY, out.EXPN = scratch.VRFY, scratch.EXPN
+			out.Postmaster, out.Abuse = scratch.Postmaster, scratch.Abuse
+		}
+		return err
+	})
+	if !t.Relay {
+		return
+	}
+	p.apart(ctx, t, func(s *session, _ *evidence.SMTP) error {
+		reply, err := s.relay(t)
+		// A server that is out of step must not be called an open relay for it.
+		if err == nil && s.quit() {
+			out.Relay = reply
+		}
+		return err
+	})
+}
+
+// apart speaks over a new connection, with a record of its own.
+func (p *Prober) apart(ctx context.Context, t evidence.SMTPTarget, talk func(*session, *evidence.SMTP) error) {
+	scratch := p.blank(t)
+	p.converse(ctx, scratch, func(s *session) error {
+		if err := s.greet(); err != nil {
+			return err
+		}
+		if err := s.hello(); err != nil {
+			return err
+		}
+		return talk(s, scratch)
+	})
+}
+
+// mailboxes asks for the names of mailboxes, and whether the role mailboxes take
+// mail from the null sender, as reports come (RFC 5321 §4.5.1, RFC 2142 §4). A
+// sender that is refused is the answer for both.
+func (s *session) mailboxes(t evidence.SMTPTarget) (err error) {
+	out := s.out
+	if out.VRFY, err = s.command("vrfy", "VRFY postmaster"); err != nil {
+		return err
+	}
+	if out.EXPN, err = s.command("expn", "EXPN postmaster"); err != nil {
+		return err
+	}
+	reply, err := s.command("mail", "MAIL FROM:<>")
+	if err != nil {
+		return err
+	}
+	if !reply.Positive() {
+		out.Postmaster, out.Abuse = reply, reply
+		return nil
+	}
+	at := ""
+	if !t.Domain.IsZero() {
+		at = "@" + strings.TrimSuffix(t.Domain.String(), ".")
+	}
+	if out.Postmaster, err = s.command("rcpt", "RCPT TO:<postmaster"+at+">"); err != nil {
+		return err
+	}
+	if at != "" {
+		if out.Abuse, err = s.command("rcpt", "RCPT TO:<abuse"+at+">"); err != nil {
+			return err
+		}
+	}
+	_, err = s.command("rset", "RSET")
+	return err
+}
+
+// relay asks whether the server takes mail from strangers for strangers. It
+// returns the first reply that takes the recipient, or else the one to the
+// plainest form. Forms like user%example.org@own are left out: to take them is
+// no sign of relaying, for they may be local names.
+func (s *session) relay(t evidence.SMTPTarget) (*evidence.SMTPReply, error) {
+	from, to := strangers(t)
+	host := strings.TrimSuffix(t.Host.String(), ".")
+	forms := []struct{ from, to string }{
+		{"", "relay-test@" + to},
+		{"relay-test@" + from, "relay-test@" + to},
+	}
+	if !t.Domain.IsZero() {
+		forms = append(forms, struct{ from, to string }{"postmaster@" + strings.TrimSuffix(t.Domain.String(), "."), "relay-test@" + to})
+	}
+	if host != "" && host != "." {
+		forms = append(forms, struct{ from, to string }{"", "@" + host + ":relay-test@" + to})
+	}
+	var plainest *evidence.SMTPReply
+	for _, f := range forms {
+		reply, err := s.envelope(f.from, f.to)
+		if err != nil {
+			return nil, err
+		}
+		if plainest == nil || reply.Positive() {
+			plainest = reply
+		}
+		if _, err := s.command("rset", "RSET"); err != nil {
+			return nil, err
+		}
+		if reply.Positive() {
+			break
+		}
+	}
+	return plainest, nil
+}
+
+// envelope returns the reply to RCPT, or the one to MAIL that refuses already.
+func (s *session) envelope(from, to string) (*evidence.SMTPReply, error) {
+	reply, err := s.command("mail", "MAIL FROM:<"+from+">")
+	if err != nil || !reply.Positive() {
+		return reply, err
+	}
+	return s.command("rcpt", "RCPT TO:<"+to+">")
+}
+
+// strangers returns two domains that are not the server's own.
+func strangers(t evidence.SMTPTarget) (from, to string) {
+	var free []string
+	for _, domain := range []string{"example.org", "example.net", "example.com"} {
+		mine := false
+		for _, n := range []string{t.Host.String(), t.Domain.String()} {
+			n = strings.TrimSuffix(n, ".")
+			mine = mine || n == domain || strings.HasSuffix(n, "."+domain)
+		}
+		if !mine {
+			free = append(free, domain)
+		}
+	}
+	return free[len(free)-1], free[0]
+}
+
+// inject sends a command in the clear behind STARTTLS. RFC 3207 §4.2: the server
+// must forget it. One that keeps it answers it inside the session, and so gives
+// each later command the reply to the one before: QUIT gets that of EHLO.
+func (s *session) inject() error {
+	if !offers(s.out.Extensions, "STARTTLS") {
+		return nil
+	}
+	reply, err := s.command(stepStartTLS, "STARTTLS\r\nNOOP")
+	if err != nil || reply.Code != 220 || s.in.pending() {
+		return err
+	}
+	t := new(evidence.TLS)
+	s.out.TLS = t
+	if err := s.handshake(s.out.Host, t); err != nil {
+		return err
+	}
+	// The replies are read without looking whether there are more: that is what
+	// this is about.
+	var codes [3]int
+	for i, line := range []string{"EHLO " + s.prober.config.Name, "QUIT", ""} {
+		s.renew()
+		if line != "" {
+			if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil {
+				return s.broken(stepEHLOTLS, err)
+			}
+		}
+		reply, err := s.hear(stepEHLOTLS, time.Now())
+		if err != nil {
+			return err
+		}
+		codes[i] = reply.Code
+		if codes[1] == 221 {
+			return nil
+		}
+	}
+	t.Injected = codes == [3]int{250, 250, 221}
+	return nil
+}
