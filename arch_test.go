@@ -31,7 +31,7 @@ var rooms = map[string]string{
 	// The page behind a rejection's link shows a stored case.
 	"httpd": "untrusted dnsname facts evidence finding decision reply listen",
 	// The resolver answers evidence's questions in evidence's words.
-	"resolver": "untrusted dnsname evidence",
+	"resolver": "untrusted dnsname evidence dialer",
 	"store":    "untrusted dnsname facts evidence finding decision",
 	"metrics":  "untrusted dnsname facts evidence finding decision reply",
 	"journal":  "untrusted dnsname facts evidence finding decision reply",

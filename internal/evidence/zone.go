@@ -43,8 +43,9 @@ type Zone struct {
 	// last CNAME, whose zone has to be put right.
 	ChainFault ChainFault `json:"chain_fault,omitempty"`
 
-	// Apex is the closest enclosing zone of Name, the zero Name when it could
-	// not be found; Trouble is then the answer that hid it.
+	// Apex is the closest enclosing zone of Name, the zero Name when it could not
+	// be found. Trouble is the resolver's answer that hid it; the servers of the
+	// zone above may have told it all the same.
 	Apex    dnsname.Name `json:"apex,omitzero"`
 	Trouble *Answer      `json:"trouble,omitempty"`
 	// SOA is that of the apex, as its primary or else the first server gives it.
@@ -72,7 +73,6 @@ type ChainFault string
 const (
 	ChainLoop    ChainFault = "loop"     // it leads back to a name that it came through
 	ChainTooLong ChainFault = "too-long" // more than MaxChain, which resolvers give up
-	ChainTrouble ChainFault = "trouble"  // the next link could not be looked up
 )
 
 // MaxChain is the number of CNAMEs that a resolver follows for one question;

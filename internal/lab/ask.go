@@ -83,11 +83,19 @@ func fill(a *evidence.Answer, r result) {
 		ttl = min(ttl, seconds(rr.Header().Ttl))
 	}
 	collect(a, r.answer)
+	if !a.Type.Plain() {
+		a.Validated = r.validated
+		a.SOA = startOf(slices.Concat(r.answer, r.authority))
+		if a.Total > 0 && a.Type != evidence.SOA {
+			a.SOA = nil
+		}
+	}
 	a.Rcode, a.TTL = r.rcode, clamp(ttl, maxTTL)
 	switch {
 	case r.loop || len(a.Aliases) > maxAliases:
 		a.State, a.TTL, a.Aliases = evidence.Malformed, failureTTL, nil
 		a.Names, a.Addrs, a.Total = nil, nil, 0
+		a.Preferences, a.Texts, a.SOA, a.Validated = nil, nil, nil, false
 		a.Reason = untrusted.New("CNAME chain is a loop or too long")
 	case a.Total > 0:
 		a.State = evidence.Found
@@ -111,6 +119,13 @@ func collect(a *evidence.Answer, set []dns.RR) {
 			a.Aliases = append(a.Aliases, name)
 			continue
 		}
+		if txt, ok := rr.(*dns.TXT); ok {
+			a.Total++
+			if len(a.Texts) < evidence.MaxTexts {
+				a.Texts = append(a.Texts, textOf(txt))
+			}
+			continue
+		}
 		data := strings.TrimPrefix(rr.String(), rr.Header().String())
 		switch {
 		case !name.IsZero():
@@ -126,6 +141,9 @@ func collect(a *evidence.Answer, set []dns.RR) {
 		if !name.IsZero() {
 			a.Names = append(a.Names, name)
 		}
+		if mx, ok := rr.(*dns.MX); ok {
+			a.Preferences = append(a.Preferences, mx.Preference)
+		}
 		if addr.IsValid() && len(a.Addrs) < evidence.MaxAddrs {
 			a.Addrs = append(a.Addrs, addr)
 		}
@@ -135,66 +153,6 @@ func collect(a *evidence.Answer, set []dns.RR) {
 			slices.SortFunc(a.Names, func(m, n dnsname.Name) int { return cmp.Compare(m.String(), n.String()) })
 		}
 		a.Names = slices.Clip(a.Names[:evidence.MaxNames])
+		a.Preferences = slices.Clip(a.Preferences[:min(len(a.Preferences), evidence.MaxNames)])
 	}
-}
-
-// seconds reads a TTL. RFC 2181 §8: with the highest bit set it is 0.
-func seconds(ttl uint32) uint32 {
-	if ttl >= 1<<31 {
-		return 0
-	}
-	return ttl
-}
-
-func clamp(ttl uint32, most time.Duration) time.Duration {
-	return max(minTTL, min(most, time.Duration(ttl)*time.Second))
-}
-
-// byPreference sorts MX records, and leaves the CNAMEs before them in place.
-func byPreference(set []dns.RR) {
-	slices.SortStableFunc(set, func(a, b dns.RR) int {
-		x, isMX := a.(*dns.MX)
-		y, areMX := b.(*dns.MX)
-		if !isMX || !areMX {
-			return 0
-		}
-		return cmp.Compare(x.Preference, y.Preference)
-	})
-}
-
-// targetOf returns the name that a record points to, the zero Name for types
-// that don't.
-func targetOf(rr dns.RR) dnsname.Name {
-	var target string
-	switch rr := rr.(type) {
-	case *dns.PTR:
-		target = rr.Ptr
-	case *dns.CNAME:
-		target = rr.Target
-	case *dns.NS:
-		target = rr.Ns
-	case *dns.MX:
-		target = rr.Mx
-	default:
-		return dnsname.Name{}
-	}
-	name, err := nameOf(target)
-	if err != nil {
-		return dnsname.Name{}
-	}
-	return name
-}
-
-// addressOf returns the address that a record holds. A mapped one in an AAAA
-// record stays mapped: it is not the address of an IPv4 client.
-func addressOf(rr dns.RR) netip.Addr {
-	switch rr := rr.(type) {
-	case *dns.A:
-		addr, _ := netip.AddrFromSlice(rr.A.To4())
-		return addr
-	case *dns.AAAA:
-		addr, _ := netip.AddrFromSlice(rr.AAAA.To16())
-		return addr
-	}
-	return netip.Addr{}
 }

@@ -28,15 +28,24 @@ const (
 //	!servfail NAME|ADDRESS [TYPE]  a fault on a name, or on the PTR of an address
 //	!delay 300ms NAME|ADDRESS [TYPE]
 //	;= ADDRESS HELO RESULT TITLE   a Host; "-" for a client without HELO
+//	secure NAME                    the resolver vouches for what is below (AD)
+//	ns ADDRESS ZONE [WORD ...]     a name server of the zone, see ListenNameServers
+//	at ADDRESS [ptr] RECORD        a record set as that server alone has it
+//	at ADDRESS none NAME|ADDRESS [TYPE]    one that it lacks
 //
 // The faults are servfail, refused, notimp, timeout (no answer), malformed,
 // truncated (whole over TCP), bogus (SERVFAIL, EDE 6), filtered (NXDOMAIN, EDE
 // 15) and delay; without TYPE they hold for every type. A fault met behind a
 // CNAME counts for the whole question. The SOA of the nearest zone above a name
-// gives the negative TTL; the root has one with 300 s. Errors name the line.
+// gives the negative TTL; the root has one with 300 s.
+//
+// The words of a name server are refused, servfail (so it answers), silent (not at
+// all), closed (nobody listens there), noaa (without authority), upward (refers to
+// the root) and serial=N (of its SOA record). Errors name the line.
 func Parse(text string) (*World, error) {
 	w := &World{
 		Now: time.Now, sets: map[key][]dns.RR{}, names: map[dnsname.Name]bool{}, faults: map[key]fault{},
+		servers: map[netip.Addr]*nameServer{},
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -47,6 +56,9 @@ func Parse(text string) (*World, error) {
 		lines[i] = rest
 	}
 	if err := w.records(strings.Join(lines, "\n")); err != nil {
+		return nil, err
+	}
+	if err := w.known(text); err != nil {
 		return nil, err
 	}
 	if len(w.sets[key{dnsname.MustParse("."), evidence.SOA}]) == 0 {
@@ -70,6 +82,14 @@ func (w *World) directive(line string) (string, error) {
 		return line, nil
 	case fields[0] == "ptr":
 		return pointer(uncomment(line))
+	case fields[0] == "secure" && len(uncomment(line)) == 2:
+		zone, err := dnsname.Parse(fields[1])
+		w.secure = append(w.secure, zone)
+		return "", err
+	case isAddress(fields, "ns"):
+		return "", w.nameServer(uncomment(line))
+	case isAddress(fields, "at"):
+		return "", w.exception(uncomment(line))
 	case fields[0][0] == '!':
 		return "", w.fault(uncomment(line))
 	}

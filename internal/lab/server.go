@@ -23,11 +23,12 @@ type Options struct {
 
 // Server serves a World over UDP and TCP, on one port.
 type Server struct {
-	world *World
-	addr  netip.AddrPort
-	done  context.Context
-	stop  context.CancelFunc
-	wait  sync.WaitGroup
+	world  *World
+	addr   netip.AddrPort
+	handle dns.HandlerFunc
+	done   context.Context
+	stop   context.CancelFunc
+	wait   sync.WaitGroup
 }
 
 // bindTries bounds the search for a port that is free for UDP and TCP alike.
@@ -48,15 +49,24 @@ func Listen(ctx context.Context, w *World, addr string, opts Options) (*Server, 
 		return nil, fmt.Errorf("lab: listen: %w", err)
 	}
 	s := &Server{world: w, addr: udp.LocalAddr().(*net.UDPAddr).AddrPort()}
+	s.handle = s.serve
+	if err := s.run(ctx, tcp, udp); err != nil {
+		return nil, fmt.Errorf("lab: listen: %w", err)
+	}
+	return s, nil
+}
+
+// run serves both sockets until ctx ends, or closes them.
+func (s *Server) run(ctx context.Context, tcp net.Listener, udp net.PacketConn) error {
 	s.done, s.stop = context.WithCancel(ctx)
 	for _, srv := range []*dns.Server{{PacketConn: udp}, {Listener: tcp}} {
 		if err := s.start(srv); err != nil {
 			s.Close()
 			_, _ = tcp.Close(), udp.Close()
-			return nil, fmt.Errorf("lab: listen: %w", err)
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // bind opens both sockets on one port.
@@ -83,7 +93,7 @@ func bind(ctx context.Context, at netip.AddrPort) (net.Listener, net.PacketConn,
 func (s *Server) start(srv *dns.Server) error {
 	started, failed := make(chan struct{}), make(chan error, 1)
 	srv.NotifyStartedFunc = func() { close(started) }
-	srv.Handler = dns.HandlerFunc(s.serve)
+	srv.Handler = s.handle
 	s.wait.Go(func() { failed <- srv.ActivateAndServe() })
 	select {
 	case err := <-failed:
@@ -158,6 +168,8 @@ func (s *Server) sleep(d time.Duration) bool {
 // compose fills in the reply.
 func compose(m, req *dns.Msg, r result) {
 	m.Rcode, m.Answer, m.Ns = r.rcode, r.answer, r.authority
+	// RFC 6840 §5.7: only who asks for it gets the bit.
+	m.AuthenticatedData = req.AuthenticatedData && r.validated && !r.fault.ends()
 	if r.fault.ends() {
 		m.Rcode = r.fault.rcode
 	}

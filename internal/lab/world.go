@@ -1,12 +1,14 @@
 // Package lab is a small world in documentation addresses (RFC 5737, RFC 3849)
 // and example names (RFC 2606): hosts good and bad, and the DNS that tells
 // about them, faults included. It answers as a recursive resolver does, in
-// memory or from a loopback socket, for trying things out, docs and tests. It
-// knows no DNSSEC, DNAME, wildcards or zone cuts.
+// memory or from a loopback socket, for trying things out, docs and tests; its
+// name servers answer one by one, and can be wrong one by one. It knows no
+// signatures, DNAME or wildcards.
 package lab
 
 import (
 	_ "embed"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +35,9 @@ type World struct {
 	names  map[dnsname.Name]bool // all that exist; true for owners of records
 	faults map[key]fault
 	hosts  []Host
+	// secure are the zones whose answers the resolver vouches for.
+	secure  []dnsname.Name
+	servers map[netip.Addr]*nameServer
 
 	mu  sync.Mutex
 	log []evidence.Question
@@ -77,13 +82,14 @@ type result struct {
 	loop      bool     // the CNAME chain bites its tail
 	answer    []dns.RR // the CNAME chain, then the set asked for
 	authority []dns.RR
+	validated bool // the AD bit
 }
 
 // look follows CNAMEs as a resolver does (RFC 1034 §5.2.2) until it finds the
 // set, nothing, or a fault.
 func (w *World) look(q evidence.Question) result {
 	w.remember(q)
-	var r result
+	r := result{validated: w.vouched(q.Name)}
 	seen := map[dnsname.Name]bool{}
 	for name := q.Name; ; {
 		if r.fault = r.fault.and(w.faultAt(name, q.Type)); r.fault.ends() {
@@ -97,7 +103,7 @@ func (w *World) look(q evidence.Question) result {
 		}
 		alias := w.sets[key{name, evidence.CNAME}]
 		if len(alias) == 0 {
-			w.negative(&r, name)
+			w.negative(&r, name, q.Type)
 			return r
 		}
 		r.answer = append(r.answer, alias[0])
@@ -110,15 +116,16 @@ func (w *World) look(q evidence.Question) result {
 }
 
 // negative fills in the answer that there is no such record.
-func (w *World) negative(r *result, name dnsname.Name) {
+func (w *World) negative(r *result, name dnsname.Name, kind evidence.Type) {
 	// RFC 8020 §2: a name above an existing one exists, so that the answer is
 	// NODATA and not NXDOMAIN.
 	if _, exists := w.names[name]; !exists {
 		r.rcode = dns.RcodeNameError
 	}
-	for _, zone := range ancestors(name) {
+	for i, zone := range ancestors(name) {
 		set := w.sets[key{zone, evidence.SOA}]
-		if len(set) == 0 {
+		// RFC 4035 §3.1.4.1: the DS records of a zone belong to the one above.
+		if len(set) == 0 || i == 0 && kind == evidence.DS && zone.String() != "." {
 			continue
 		}
 		soa := dns.Copy(set[0]).(*dns.SOA)
@@ -127,6 +134,12 @@ func (w *World) negative(r *result, name dnsname.Name) {
 		r.authority = []dns.RR{soa}
 		return
 	}
+}
+
+// vouched reports whether the resolver says that it has validated what is known of
+// a name.
+func (w *World) vouched(name dnsname.Name) bool {
+	return slices.ContainsFunc(w.secure, name.Under)
 }
 
 // ancestors returns the name and all names above it, the root last.

@@ -1,12 +1,10 @@
 package resolver
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -104,7 +102,7 @@ func (r *Resolver) askTCP(ctx context.Context, q *query) (answer []byte, same bo
 		return nil, false, err
 	}
 	for range strangeMessages {
-		msg, err := readMessage(conn)
+		msg, err := dnswire.ReadMessage(conn)
 		if err != nil {
 			if ctx.Err() != nil {
 				err = ctx.Err()
@@ -122,18 +120,4 @@ func (r *Resolver) askTCP(ctx context.Context, q *query) (answer []byte, same bo
 		}
 	}
 	return nil, false, errors.New("too many messages that are not ours")
-}
-
-// readMessage reads one message. Its space grows with what arrives, so that a
-// length that is announced and not sent costs nothing.
-func readMessage(r io.Reader) ([]byte, error) {
-	var length [2]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, err
-	}
-	var body bytes.Buffer
-	if _, err := io.CopyN(&body, r, int64(binary.BigEndian.Uint16(length[:]))); err != nil {
-		return nil, err
-	}
-	return body.Bytes(), nil
 }

@@ -147,6 +147,17 @@ func ID(msg []byte) (uint16, bool) {
 	return binary.BigEndian.Uint16(msg), true
 }
 
+// Truncated reports whether the TC bit of a message is set, which ID found long
+// enough.
+func Truncated(msg []byte) bool { return binary.BigEndian.Uint16(msg[2:])&bitTC != 0 }
+
+// Unknowing reports whether a message says that its sender can't read EDNS: RFC
+// 6891 §7, and BADVERS, of which the header has the lower bits alone.
+func Unknowing(msg []byte) bool {
+	rcode := binary.BigEndian.Uint16(msg[2:]) & maskRcode
+	return rcode == 1 || rcode == 4
+}
+
 // questionEnd returns the offset after the question, whose name is never
 // compressed, for there is no name before it.
 func questionEnd(msg []byte) (int, bool) {

@@ -1,0 +1,51 @@
+package authority
+
+import (
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/untrusted"
+)
+
+// security says how the zone stands to DNSSEC (RFC 4035 §4.3), from the
+// resolver's answers for the DS, DNSKEY and SOA records of the apex.
+func security(ds, key, soa evidence.Answer, z *evidence.Zone) evidence.Security {
+	s := evidence.Security{
+		State: evidence.Indeterminate, DS: ds.State == evidence.Found, Key: key.State == evidence.Found,
+	}
+	for _, a := range []evidence.Answer{ds, key, soa} {
+		if a.State == evidence.Bogus {
+			s.State, s.Why = evidence.BogusZone, a.Reason
+			return s
+		}
+	}
+	switch {
+	case s.DS && s.Key:
+		s.State = evidence.Signed
+		if soa.Validated || key.Validated {
+			s.State = evidence.Secure
+		}
+	case s.DS && key.State.Negative():
+		s.State, s.Why = evidence.BogusZone, untrusted.New("the zone above has a DS record, the zone no DNSKEY")
+	case ds.State.Negative() && s.Key:
+		s.State = evidence.Island
+	case ds.State.Negative() && key.State.Negative():
+		s.State = evidence.Insecure
+	case s.DS && key.State == evidence.ServFail && living(z):
+		// A resolver that knows no RFC 8914 says no more of a bogus zone.
+		s.Why = untrusted.New("the zone's servers answer, but the resolver says SERVFAIL: its signatures may be broken")
+	case ds.State.Trouble():
+		s.Why = untrusted.New("DS: " + ds.State.Mnemonic())
+	default:
+		s.Why = untrusted.New("DNSKEY: " + key.State.Mnemonic())
+	}
+	return s
+}
+
+// living reports whether a server of the zone answers for it.
+func living(z *evidence.Zone) bool {
+	for _, s := range z.Servers {
+		if s.State == evidence.Authoritative {
+			return true
+		}
+	}
+	return false
+}
