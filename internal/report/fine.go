@@ -1,0 +1,140 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/arpagate/arpagate/internal/doctor"
+	"github.com/arpagate/arpagate/internal/evidence"
+)
+
+// fine says in few words what stood the examination of an address. It repeats
+// what the answers say and judges nothing: where a finding speaks of the same
+// thing, it is silent.
+func fine(a *doctor.Address) []string {
+	var out []string
+	if c := a.Case; c != nil && c.Evidence.View != nil {
+		if r := &c.Evidence.IPRev; r.Result == evidence.Pass && !r.Stale {
+			out = append(out, fmt.Sprintf("PTR record %s leads back to the address", r.Confirmed))
+		} else if r.PTR.State == evidence.Found && r.Result == evidence.Fail {
+			out = append(out, "there is a PTR record")
+		}
+		if h := &c.Evidence.Helo; h.Kind == evidence.HeloName && leadsTo(h.Answers, a) && !about(a, "helo-") {
+			out = append(out, "the HELO name leads to it")
+		}
+	}
+	out = append(out, fineZone(a.Reverse)...)
+	for _, z := range a.Forward {
+		out = append(out, fineZone(z)...)
+	}
+	out = append(out, fineLists(a.Lists)...)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(s string) bool {
+		again := seen[s]
+		seen[s] = true
+		return again
+	})
+}
+
+func leadsTo(answers []evidence.Answer, a *doctor.Address) bool {
+	return slices.ContainsFunc(answers, func(x evidence.Answer) bool { return slices.Contains(x.Addrs, a.Address) })
+}
+
+// about reports whether a finding of an address has a code that begins so.
+func about(a *doctor.Address, prefix string) bool {
+	for i := range a.Problems {
+		p := &a.Problems[i]
+		if strings.HasPrefix(string(p.Cause.Code), prefix) {
+			return true
+		}
+		for j := range p.Effects {
+			if strings.HasPrefix(string(p.Effects[j].Code), prefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fineZone praises a zone all of whose servers answer for it, with one serial
+// and one answer.
+func fineZone(z *evidence.Zone) []string {
+	if z == nil || len(z.Servers) == 0 || z.Apex.IsZero() {
+		return nil
+	}
+	first := &z.Servers[0]
+	names := map[string]bool{}
+	for i := range z.Servers {
+		s := &z.Servers[i]
+		same := s.State == evidence.Authoritative && s.Answer.State == first.Answer.State && slices.Equal(s.Answer.Names, first.Answer.Names) &&
+			(s.SOA == nil || first.SOA == nil || s.SOA.Serial == first.SOA.Serial)
+		if !same {
+			return nil
+		}
+		names[s.Name.String()] = true
+	}
+	if len(names) == 1 {
+		return []string{fmt.Sprintf("the name server of %s answers", z.Apex)}
+	}
+	said := fmt.Sprintf("%d name servers of %s agree", len(names), z.Apex)
+	if z.Security.State == evidence.Secure {
+		said += ", signed"
+	}
+	return []string{said}
+}
+
+// fineLists counts the lists that speak well of the address.
+func fineLists(lists []evidence.ListAnswer) []string {
+	var out []string
+	clear := 0
+	for i := range lists {
+		switch l := &lists[i]; {
+		case l.Allow && l.State == evidence.Listed:
+			out = append(out, "on the allow list "+l.Zone.String())
+		case !l.Allow && l.State == evidence.NotListed:
+			clear++
+		}
+	}
+	if clear > 0 {
+		out = append(out, "not on "+plural(clear, "block list"))
+	}
+	return out
+}
+
+// fineServer says what a mail server did right.
+func fineServer(m *evidence.SMTP) []string {
+	if m.Outcome != evidence.Spoke {
+		return nil
+	}
+	out := []string{fmt.Sprintf("greets as %s", orNothing(m.BannerName.String()))}
+	if m.Delayed {
+		out = append(out, "lets clients wait before the greeting, on purpose as it seems")
+	}
+	if t := m.TLS; t != nil && t.Offered && t.Error.IsZero() {
+		said := "STARTTLS with " + orNothing(t.Version)
+		if t.Matches && t.Trusted && !t.NotAfter.IsZero() {
+			said += ", certificate good until " + t.NotAfter.UTC().Format("2 January 2006")
+		}
+		out = append(out, said)
+	}
+	for _, mailbox := range []struct {
+		name  string
+		reply *evidence.SMTPReply
+	}{{"postmaster@", m.Postmaster}, {"abuse@", m.Abuse}} {
+		if mailbox.reply.Positive() {
+			out = append(out, "takes mail for "+mailbox.name)
+		}
+	}
+	if m.Relay != nil && !m.Relay.Positive() {
+		out = append(out, "no open relay")
+	}
+	return out
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}

@@ -1,0 +1,214 @@
+package report_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/doctor"
+	"github.com/arpagate/arpagate/internal/report"
+	"github.com/arpagate/arpagate/internal/untrusted"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// examinations are those of fixture_test.go.
+func examinations(t *testing.T) map[string]*doctor.Examination {
+	return map[string]*doctor.Examination{
+		"nameless": nameless(t), "healthy": healthy(t), "domain": domain(t), "bounced": bounced(t), "nothing": nothing(),
+	}
+}
+
+func TestText(t *testing.T) {
+	for what, x := range examinations(t) {
+		for _, form := range []struct {
+			name    string
+			options report.Options
+		}{
+			{"usual", report.Options{Preset: "careful"}},
+			{"verbose", report.Options{Verbose: true, Ticket: true, Format: "all"}},
+			{"narrow", report.Options{Width: 40}},
+			{"color", report.Options{Color: true}},
+		} {
+			t.Run(what+"/"+form.name, func(t *testing.T) {
+				got := report.Text(x, form.options)
+				width := max(form.options.Width, 40)
+				if form.options.Width == 0 {
+					width = 80
+				}
+				checkShape(t, got, width)
+				golden(t, what+"-"+form.name+".txt", got)
+			})
+		}
+	}
+}
+
+var painted = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// checkShape looks for lines that are too wide, though a text to copy and a word
+// that can't be broken may be, for blanks at their ends, and for holes.
+func checkShape(t *testing.T, got string, width int) {
+	t.Helper()
+	got = painted.ReplaceAllString(got, "")
+	for line := range strings.Lines(got) {
+		line = strings.TrimSuffix(line, "\n")
+		words := strings.Fields(line)
+		if utf8.RuneCountInString(line) > width && len(words) > 2 && strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "      ") {
+			t.Errorf("wider than %d: %q", width, line)
+		}
+		if strings.TrimRight(line, " ") != line {
+			t.Errorf("blanks at the end of %q", line)
+		}
+	}
+	if strings.Contains(got, "\n\n\n") || strings.HasSuffix(got, "\n\n") || strings.HasPrefix(got, "\n") {
+		t.Errorf("blank lines too many in\n%s", got)
+	}
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// TestFormat wants the records in the format asked for and in no other.
+func TestFormat(t *testing.T) {
+	for format, want := range map[string]string{
+		"":         "9.113.0.203.in-addr.arpa. 3600 IN PTR nameless.example.org.",
+		"bind":     "9.113.0.203.in-addr.arpa. 3600 IN PTR nameless.example.org.",
+		"nsupdate": "update add 9.113.0.203.in-addr.arpa. 3600 PTR nameless.example.org.",
+		"tinydns":  "^9.113.0.203.in-addr.arpa:nameless.example.org:3600",
+	} {
+		got := report.Text(nameless(t), report.Options{Format: format, Width: 40})
+		// From the first column: a blank there has a meaning in zone files.
+		if strings.Count(got, "\n"+want+"\n") != 1 || strings.Count(got, "To paste") != 1 {
+			t.Errorf("format %q: got\n%s", format, got)
+		}
+	}
+	if got := report.Text(nameless(t), report.Options{Format: "all"}); strings.Count(got, "To paste") != 3 {
+		t.Errorf("format all: got\n%s", got)
+	}
+}
+
+// TestClockTimes wants the hours in the reader's zone, rounded up, with the day
+// where it is another one.
+func TestClockTimes(t *testing.T) {
+	east := time.FixedZone("EST", 11*3600+1800)
+	for _, test := range []struct {
+		zone        *time.Location
+		first, last time.Duration
+		want        string
+	}{
+		{nil, time.Minute, 5*time.Minute + time.Second, "from 12:01 to 12:06 UTC"},
+		{east, time.Minute, time.Hour, "from 23:31 to tomorrow 00:30 EST"},
+		{nil, 0, 72 * time.Hour, "from 12:00 to 26 November 12:00 UTC"},
+		{nil, time.Hour, time.Hour, "at 13:00 UTC"},
+	} {
+		x := nameless(t)
+		v := x.Addresses[0].Problems[0].Remedy.Visible
+		v.First, v.Last = noon.Add(test.first), noon.Add(test.last)
+		if got := report.Text(x, report.Options{Zone: test.zone}); !strings.Contains(got, "Visible  "+test.want+", if it is done now") {
+			t.Errorf("want %q in\n%s", test.want, got)
+		}
+	}
+}
+
+// TestLine wants one line for each target of a list.
+func TestLine(t *testing.T) {
+	for what, want := range map[string]string{
+		"nameless": "203.0.113.9  fail  The address has no PTR record",
+		"healthy":  "203.0.113.1  pass  nothing to put right",
+		"domain":   "example.org  fail  The address has no PTR record, and 1 more",
+		"nothing":  "nothere.example.org  unknown  the name does not exist: NXDOMAIN",
+	} {
+		if got := report.Line(examinations(t)[what], report.Options{}); got != want {
+			t.Errorf("%s: got %q, want %q", what, got, want)
+		}
+	}
+}
+
+// TestNothingMovesTheCursor puts what strangers can say into every place that
+// holds text. covers: K067-K075
+func TestNothingMovesTheCursor(t *testing.T) {
+	const evil = "\x1b[2J\x1b]52;c;aGk=\x07\u202e\u009b2J\r\n<script>alert(1)</script>"
+	x := domain(t)
+	b := bounced(t)
+	x.Bounce, x.Now = b.Bounce, b.Now
+	x.Bounce.Quote = untrusted.New(evil)
+	x.Now.Say, x.Target, x.Missing = evil, evil, []string{evil}
+	r := x.Addresses[1].Problems[0].Remedy
+	r.Who, r.Contact, r.Do, r.Ticket, r.Cautions = evil, evil, evil, evil, []string{evil}
+	for i := range r.Steps {
+		r.Steps[i].Say, r.Steps[i].Command, r.Steps[i].Console, r.Steps[i].Lines, r.Steps[i].File = evil, evil, evil, evil, evil
+	}
+	for format := range r.Texts {
+		r.Texts[format] = evil
+	}
+	x.Addresses[0].Host = dnsname.MustParse(`\027[2J.example.org`)
+	x.Servers[0].SMTP.Greeting.Lines[0], x.Servers[0].SMTP.BannerName = untrusted.Long(evil), untrusted.New(evil)
+	got := report.Text(x, report.Options{Verbose: true, Ticket: true, Format: "all"})
+	for _, c := range got {
+		if c != '\n' && c != '§' && (c < ' ' || c > '~') {
+			t.Errorf("character %U came through", c)
+		}
+	}
+	var page, document bytes.Buffer
+	if err := report.HTML(&page, x, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(page.String(), "<script") {
+		t.Error("markup came through into the page")
+	}
+	if err := report.JSON(&document, x, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(document.String(), "<>\x1b") {
+		t.Error("the document holds more than plain text")
+	}
+}
+
+// TestPageStandsAlone wants a page that loads nothing and runs nothing.
+func TestPageStandsAlone(t *testing.T) {
+	for what, x := range examinations(t) {
+		var page bytes.Buffer
+		if err := report.HTML(&page, x, report.Options{Preset: "careful"}); err != nil {
+			t.Fatal(err)
+		}
+		text := page.String()
+		for _, forbidden := range []string{"<script", " src=", " style=", "<link", "@import", "url(", "<img", "<iframe", "<form", " onclick", "http-equiv=\"refresh"} {
+			if strings.Contains(text, forbidden) {
+				t.Errorf("%s: the page holds %q", what, forbidden)
+			}
+		}
+		for _, wanted := range []string{
+			"<html lang=\"en\">", "default-src 'none'; style-src 'sha256-", "prefers-color-scheme", "@media print", "name=\"viewport\"",
+			"<h1>" + x.Target + "</h1>", "<main>",
+		} {
+			if !strings.Contains(strings.ReplaceAll(text, "&#39;", "'"), wanted) {
+				t.Errorf("%s: the page lacks %q", what, wanted)
+			}
+		}
+		if strings.Contains(text, "ZgotmplZ") || strings.Contains(text, "<no value>") {
+			t.Errorf("%s: the template met a value that it can't show", what)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/doctor"
+	"github.com/arpagate/arpagate/internal/finding"
+)
+
+// sheet is a report in words: what the forms for people have in common.
+type sheet struct {
+	Target  string
+	Verdict doctor.Verdict
+	Says    string // the verdict in a sentence
+	At      string
+	Took    string
+	Partial bool
+	Missing []string
+	Error   string
+	Bounce  *bounceWords
+	// Rows are the addresses and servers behind a name, with their verdicts;
+	// empty where the target is all there is.
+	Rows     []row
+	Subjects []subject
+	// Details of the way from the name to the addresses.
+	Details []detail
+	Hints   []string
+}
+
+// row is one line of the table of a name's addresses and servers.
+type row struct {
+	What    string
+	Verdict doctor.Verdict
+	Note    string
+}
+
+// subject is what one part of the report is about: the domain, an address, or
+// a mail server.
+type subject struct {
+	Title     string // empty where it would repeat that of the sheet
+	Verdict   doctor.Verdict
+	Remark    string
+	Problems  []problem // what is to be put right, the worst first
+	Notices   []problem // what is worth knowing
+	Receivers []group
+	Fine      []string
+	Gate      *gateWords
+	Details   []detail
+}
+
+// newSheet puts an examination into words.
+func newSheet(x *doctor.Examination, o Options) *sheet {
+	w := words{options: o, at: x.At}
+	s := &sheet{
+		Target: x.Target, Verdict: x.Verdict, At: w.date(x.At), Took: seconds(x.Took),
+		Partial: x.Partial, Missing: x.Missing, Error: x.Error, Bounce: w.bounce(x),
+		Details: w.lookupDetails(x),
+	}
+	if len(x.Problems) > 0 || x.Domain != nil {
+		s.Subjects = append(s.Subjects, w.domain(x))
+	}
+	for i := range x.Addresses {
+		s.Subjects = append(s.Subjects, w.address(&x.Addresses[i]))
+	}
+	for i := range x.Servers {
+		s.Subjects = append(s.Subjects, w.server(&x.Servers[i]))
+	}
+	s.Rows = w.rows(x)
+	if len(s.Rows) == 0 && len(s.Subjects) > 0 {
+		s.Subjects[0].Title = ""
+	}
+	s.Says = s.says(x)
+	s.Hints = w.hints(s)
+	return s
+}
+
+// words makes words with the reader's wishes in mind.
+type words struct {
+	options Options
+	at      time.Time // of the examination
+}
+
+// rows lists what a name led to. A lone address needs no table.
+func (w words) rows(x *doctor.Examination) []row {
+	if len(x.Addresses) == 1 && len(x.Servers) == 0 && x.Domain == nil && x.Addresses[0].Address.String() == x.Target {
+		return nil
+	}
+	var rows []row
+	for i := range x.Addresses {
+		a := &x.Addresses[i]
+		rows = append(rows, row{What: a.Address.String(), Verdict: a.Verdict, Note: joinNonEmpty(" ", a.Host.String(), roleNote[a.Role])})
+	}
+	for i := range x.Servers {
+		s := &x.Servers[i]
+		rows = append(rows, row{What: s.SMTP.Peer.String(), Verdict: s.Verdict, Note: joinNonEmpty(" ", s.SMTP.Host.String(), "(mail server)")})
+	}
+	return rows
+}
+
+// roleNote says why an address was examined.
+var roleNote = map[doctor.Role]string{
+	doctor.AsMX:     "(MX host)",
+	doctor.AsSender: "(sender by SPF)",
+	doctor.AsEgress: "(this machine sends from it)",
+	doctor.AsBounce: "(the receiver saw it)",
+}
+
+// says sums the verdict up.
+func (s *sheet) says(x *doctor.Examination) string {
+	if s.Error != "" {
+		return ""
+	}
+	serious, mild, unknown := 0, 0, 0
+	for i := range s.Subjects {
+		for _, p := range s.Subjects[i].Problems {
+			switch p.Severity {
+			case finding.Failure:
+				serious++
+			case finding.Unknown:
+				unknown++
+			default:
+				mild++
+			}
+		}
+	}
+	var parts []string
+	switch {
+	case serious+mild == 1:
+		parts = append(parts, "1 thing to put right")
+	case serious+mild > 1:
+		parts = append(parts, fmt.Sprintf("%d things to put right", serious+mild))
+	}
+	if unknown > 0 {
+		parts = append(parts, plural(unknown, "question")+" without an answer")
+	}
+	if len(parts) == 0 {
+		switch s.Verdict {
+		case doctor.Pass:
+			parts = append(parts, "nothing to put right")
+		case doctor.Unknown:
+			parts = append(parts, "not everything could be examined")
+		}
+	}
+	if refuse, of := refusing(x); refuse > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d known receivers refuse its mail or put it off", refuse, of))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// short is what stands behind the verdict in a list of targets.
+func (s *sheet) short() string {
+	if s.Error != "" {
+		return s.Error
+	}
+	for i := range s.Subjects {
+		if p := s.Subjects[i].Problems; len(p) > 0 && p[0].Verdict() == s.Verdict {
+			more := 0
+			for j := range s.Subjects {
+				more += len(s.Subjects[j].Problems)
+			}
+			if more == 1 {
+				return p[0].Title
+			}
+			return fmt.Sprintf("%s, and %d more", p[0].Title, more-1)
+		}
+	}
+	return s.Says
+}
+
+// hints say how to get at what is not shown.
+func (w words) hints(s *sheet) []string {
+	ticket, records := false, false
+	for i := range s.Subjects {
+		for _, p := range s.Subjects[i].Problems {
+			if p.Remedy == nil {
+				continue
+			}
+			ticket = ticket || p.Remedy.Ticket != "" && !w.options.Ticket
+			records = records || len(p.Remedy.Texts) > 0
+		}
+	}
+	var hints []string
+	if ticket {
+		hints = append(hints, "--ticket writes the message to the one who can help")
+	}
+	if records && w.options.Format == "" {
+		hints = append(hints, "--format all writes the records for other tools")
+	}
+	if !w.options.Verbose {
+		hints = append(hints, "--verbose shows every question and answer")
+	}
+	return hints
+}
+
+// plural returns "1 thing", "2 things".
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+func joinNonEmpty(between string, parts ...string) string {
+	var out []string
+	for _, part := range parts {
+		if part != "" {
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, between)
+}
+
+// enumerate joins words for people: "a", "a and b", "a, b and c".
+func enumerate(items []string) string {
+	switch n := len(items); n {
+	case 0:
+		return ""
+	case 1:
+		return items[0]
+	default:
+		return strings.Join(items[:n-1], ", ") + " and " + items[n-1]
+	}
+}

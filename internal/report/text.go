@@ -1,0 +1,311 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/arpagate/arpagate/internal/receivers"
+	"github.com/arpagate/arpagate/internal/remedy"
+)
+
+// text writes a sheet for a terminal.
+type text struct {
+	writer
+	paint   Palette
+	options Options
+}
+
+func newText(o Options) *text {
+	return &text{writer: writer{width: o.width()}, paint: Palette{On: o.Color}, options: o}
+}
+
+const indent = "   "
+
+func (t *text) sheet(s *sheet) {
+	t.hanging(t.paint.bold(clean(s.Target))+"  "+t.paint.verdict(s.Verdict)+"  ", indent, s.Says, plain)
+	t.rows(s.Rows)
+	if s.Error != "" {
+		t.wrapped(indent, s.Error, plain)
+	}
+	if s.Partial {
+		t.wrapped(indent, "The time ran out: this is what was known by then.", t.paint.Warn)
+	}
+	for _, missing := range s.Missing {
+		t.hanging(indent+"Not examined: ", indent, missing, plain)
+	}
+	t.bounce(s.Bounce)
+	if t.options.Verbose {
+		t.details(s.Details)
+	}
+	for i := range s.Subjects {
+		t.subject(&s.Subjects[i])
+	}
+	if len(s.Hints) > 0 && s.Error == "" {
+		t.blank()
+		for _, hint := range s.Hints {
+			t.wrapped("", hint, t.paint.Dim)
+		}
+	}
+}
+
+// rows writes the table of addresses and servers in columns.
+func (t *text) rows(rows []row) {
+	what, verdict := 0, 0
+	for _, r := range rows {
+		what, verdict = max(what, len(r.What)), max(verdict, len(r.Verdict))
+	}
+	for _, r := range rows {
+		t.wrapped(indent+pad(clean(r.What), what)+"  "+t.paint.verdict(r.Verdict)+pad("", verdict-len(r.Verdict))+"  ", r.Note, plain)
+	}
+}
+
+func pad(s string, columns int) string {
+	return s + strings.Repeat(" ", max(0, columns-utf8.RuneCountInString(s)))
+}
+
+func (t *text) bounce(b *bounceWords) {
+	if b == nil {
+		return
+	}
+	t.blank()
+	t.line("%s", t.paint.bold("What came back"))
+	t.wrapped(indent, b.Said+": "+b.Class+".", plain)
+	t.wrapped(indent, quoted(b.Quote), t.paint.Dim)
+	if b.State != "" {
+		paint := t.paint.Warn
+		if b.State == "fine now" {
+			paint = t.paint.good
+		}
+		t.wrapped(indent+paint(b.State)+"  ", b.Now, plain)
+	}
+	t.blank()
+}
+
+// subject writes one part. What is fine is told in a line, and a part that is
+// fine altogether not at all where the table has told it.
+func (t *text) subject(s *subject) {
+	quiet := len(s.Problems)+len(s.Notices) == 0 && !t.options.Verbose
+	if quiet && s.Title != "" {
+		return
+	}
+	if s.Title != "" {
+		t.blank()
+		t.line("%s", t.paint.bold(clean(s.Title)))
+	}
+	if s.Remark != "" {
+		t.wrapped(indent, s.Remark, t.paint.Dim)
+	}
+	for i := range s.Problems {
+		t.problem(&s.Problems[i])
+	}
+	t.notices(s.Notices)
+	t.receivers(s.Receivers)
+	if len(s.Fine) > 0 {
+		t.blank()
+		t.wrapped(t.paint.good("Fine")+"  ", strings.Join(s.Fine, "; "), plain)
+	}
+	t.gate(s.Gate)
+	if t.options.Verbose {
+		t.details(s.Details)
+	}
+}
+
+func (t *text) problem(p *problem) {
+	t.blank()
+	word := t.paint.severity(p.Severity) + "  "
+	t.wrapped(word, p.Title, t.paint.bold)
+	t.wrapped(indent, p.Text, plain)
+	if len(p.Effects) > 0 {
+		t.hanging(indent+"Follows from it: ", indent, strings.Join(p.Effects, "; "), t.paint.Dim)
+	}
+	if p.Remedy != nil {
+		t.remedy(p.Remedy)
+	} else {
+		t.wrapped(indent+t.paint.bold("To do")+"  ", p.Catalogue, plain)
+	}
+	t.wrapped(indent, p.Code, t.paint.Dim)
+}
+
+// labelled writes a row of a remedy: "Who   the holder of the address …".
+func (t *text) labelled(label, text string) {
+	if text != "" {
+		t.wrapped(indent+t.paint.bold(label)+pad("", 7-len(label))+"  ", text, plain)
+	}
+}
+
+func (t *text) remedy(r *remedyWords) {
+	t.labelled("To do", r.Do)
+	t.labelled("Name", r.Name)
+	t.labelled("Who", r.Who)
+	t.labelled("Contact", r.Contact)
+	t.steps(r.Steps)
+	for _, caution := range r.Cautions {
+		t.wrapped(indent+t.paint.Warn("!")+" ", caution, plain)
+	}
+	for _, f := range r.Texts {
+		t.wrapped(indent, "To paste, "+f.Title+":", plain)
+		t.paste(f.Text)
+	}
+	t.when(r)
+	if t.options.Verbose {
+		t.more(r)
+	}
+	if r.Recipe != "" {
+		t.wrapped(indent, "Steps from: "+r.Recipe, t.paint.Dim)
+	}
+	if t.options.Ticket && r.Ticket != "" {
+		t.wrapped(indent, "To send:", plain)
+		t.paste(r.Ticket)
+	}
+}
+
+func (t *text) steps(steps []remedy.Step) {
+	for i, step := range steps {
+		t.wrapped(fmt.Sprintf("%s%d. ", indent, i+1), step.Say, plain)
+		t.wrapped(indent+indent, step.Console, t.paint.copy)
+		t.command(step.Command)
+		if step.Lines != "" {
+			t.wrapped(indent+indent, "in "+orElse(step.File, "the configuration")+":", plain)
+			t.paste(step.Lines)
+		}
+	}
+}
+
+// more writes what few will want: the provider's other products, and both sides
+// of a classless delegation.
+func (t *text) more(r *remedyWords) {
+	for _, o := range r.Others {
+		t.wrapped(indent, "If it is "+o.Title+":", t.paint.bold)
+		t.steps(o.Steps)
+		for _, caution := range o.Cautions {
+			t.wrapped(indent+t.paint.Warn("!")+" ", caution, plain)
+		}
+	}
+	for _, d := range r.Delegation {
+		t.wrapped(indent, "Delegation (RFC 2317), "+d.Title+":", plain)
+		t.paste(d.Text)
+	}
+}
+
+// when says whether the record can be set now, and from which hour on it shows.
+func (t *text) when(r *remedyWords) {
+	t.labelled("Ready", r.Ready)
+	for _, why := range r.NotReady {
+		t.wrapped(indent+pad("", 9), why, plain)
+	}
+	if r.Visible != "" {
+		said := r.Visible + ", if it is done now"
+		if len(r.Because) > 0 {
+			said += " (" + strings.Join(r.Because, "; ") + ")"
+		}
+		t.labelled("Visible", said)
+	}
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// command writes a shell command, which blanks before it don't hurt.
+func (t *text) command(s string) {
+	for line := range strings.Lines(s) {
+		t.line("%s%s", indent+indent, t.paint.copy(clean(strings.TrimRight(line, "\r\n"))))
+	}
+}
+
+// paste writes what is to be copied, set off by blank lines.
+func (t *text) paste(s string) {
+	t.blank()
+	t.verbatim(s, t.paint.copy)
+	t.blank()
+}
+
+// notices are worth knowing, and no more.
+func (t *text) notices(list []problem) {
+	if len(list) == 0 {
+		return
+	}
+	t.blank()
+	for i := range list {
+		t.wrapped(t.paint.Dim("info")+"  ", joinNonEmpty(". ", list[i].Title, list[i].Text), plain)
+	}
+}
+
+// receivers writes who does what; where nobody minds, in one line.
+func (t *text) receivers(groups []group) {
+	if len(groups) == 0 {
+		return
+	}
+	t.blank()
+	if len(groups) == 1 && groups[0].Effect == receivers.Nothing {
+		t.wrapped(t.paint.bold("Receivers")+"  ", "none of the "+fmt.Sprint(len(groups[0].Names))+" that are known minds", plain)
+		return
+	}
+	t.line("%s", t.paint.bold("Receivers"))
+	longest := 0
+	for _, g := range groups {
+		longest = max(longest, len(g.Says()))
+	}
+	for _, g := range groups {
+		t.wrapped(indent+t.effect(g)+pad("", longest-len(g.Says()))+"  ", g.Receivers(), plain)
+	}
+}
+
+func (t *text) effect(g group) string {
+	switch g.Effect {
+	case receivers.Reject, receivers.Defer:
+		return t.paint.Bad(g.Says())
+	case receivers.Nothing:
+		return t.paint.good(g.Says())
+	default:
+		return t.paint.Warn(g.Says())
+	}
+}
+
+func (t *text) gate(g *gateWords) {
+	if g == nil {
+		return
+	}
+	t.blank()
+	t.hanging(t.paint.bold("This site's rules")+"  ", indent, g.Said, plain)
+	t.wrapped(indent, g.Reply, plain)
+	for _, note := range g.Notes {
+		t.wrapped(indent, note, plain)
+	}
+}
+
+// details writes the tables behind the report.
+func (t *text) details(list []detail) {
+	for _, d := range list {
+		t.blank()
+		t.line("%s", t.paint.bold(clean(d.Title)))
+		for _, e := range d.Entries {
+			t.entry(e)
+		}
+	}
+}
+
+func (t *text) entry(e entry) {
+	if e.Note == "" && e.Head != "" && len(indent)+utf8.RuneCountInString(e.Head+e.Said)+2 <= t.width {
+		t.line("%s%s  %s", indent, clean(e.Head), clean(e.Said))
+		return
+	}
+	if e.Head != "" {
+		t.line("%s%s", indent, clean(e.Head))
+	}
+	note := ""
+	if e.Note != "" {
+		note = "(" + e.Note + ")"
+	}
+	const deep = "        "
+	if n := utf8.RuneCountInString(e.Said) + utf8.RuneCountInString(note); len(deep)+n+2 <= t.width && e.Said != "" {
+		t.line("%s", strings.TrimRight(deep+clean(e.Said)+"  "+t.paint.Dim(clean(note)), " "))
+		return
+	}
+	t.wrapped(deep, e.Said, plain)
+	t.wrapped(deep, note, t.paint.Dim)
+}
