@@ -3,12 +3,17 @@
 # make check  vet, staticcheck, gofumpt and the conventions of this project
 # make fuzz   run every fuzz target for FUZZTIME
 # make bench  measure, beside the yardsticks of each measurement
+# make classifier         train the weights of the PTR name classifier on CORPUS
+# make classifier-report  report its figures in cross-validation on CORPUS
 # make docs   write the generated pages anew, and what the examples print
 # make build  the program, in bin/arpagate
 # make clean  remove what was built
 
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
+# Labelled names: address, name, label, weight, registered domain. They are of
+# real hosts, and no part of this repository.
+CORPUS ?= ../shared/data/rdns_dev.tsv
 
 TOOL = go tool -modfile=tools.mod
 
@@ -18,7 +23,7 @@ ifeq ($(shell id -u),0)
 export ARPAGATE_NEED_ALL = 1
 endif
 
-.PHONY: help run build test setup check fuzz bench docs clean
+.PHONY: help run build test setup check fuzz bench classifier classifier-report docs clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -53,6 +58,12 @@ fuzz:
 bench:
 	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) -timeout 30m \
 		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n1 dirname | sort -u)
+
+classifier:
+	go run ./test/classifier -corpus $(CORPUS) -out internal/generic/weights.go
+
+classifier-report:
+	@go run ./test/classifier -corpus $(CORPUS) -report
 
 docs: build
 	./bin/arpagate docs --out docs

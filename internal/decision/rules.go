@@ -58,6 +58,7 @@ func Preset(name string) (Rules, error) {
 	case "strict":
 		r.TagAt, r.DeferAt = 3, 10
 		r.set(Reject, false, finding.PTRMissing, finding.PTRUnusable, finding.PTRUnconfirmed, finding.PTRGeneric)
+		r.set(Tag, false, finding.PTRGenericStatic)
 	default:
 		return Rules{}, fmt.Errorf("decision: preset %q is none of monitor, careful, strict", name)
 	}
@@ -76,6 +77,7 @@ func mild() []Rule {
 		{Code: finding.PTRTooMany, Points: 1},
 		{Code: finding.PTRSeveral, Points: 1},
 		{Code: finding.PTRGeneric, Points: 4},
+		{Code: finding.PTRGenericStatic, Points: 2},
 		{Code: finding.HeloMissing, Points: 3},
 		{Code: finding.HeloNotFQDN, Points: 3},
 		{Code: finding.HeloBareIP, Points: 4},

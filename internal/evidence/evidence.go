@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/generic"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
@@ -155,8 +156,12 @@ type Helo struct {
 
 // Generic is the verdict of the generic-name classifier with its reasons.
 type Generic struct {
-	Name  dnsname.Name `json:"name,omitzero"`
-	Parts []string     `json:"parts,omitempty"` // "octets 203-0-113-9", "word dsl" …
+	Name   dnsname.Name   `json:"name,omitzero"`
+	Degree generic.Degree `json:"degree,omitzero"`
+	Score  float64        `json:"score,omitzero"` // how likely, 0 to 1
+	// Parts are the parts of the name that speak for a template, the heaviest
+	// first, each with its weight: "octets 203-0-113-9 +5.9", "word dsl +1.4".
+	Parts []string `json:"parts,omitempty"`
 }
 
 // Apart is the least time between two negative results that both count, so that

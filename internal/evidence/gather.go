@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"math"
 	"net/netip"
 	"time"
 
@@ -129,12 +130,24 @@ func genericOf(addr netip.Addr, r *IPRev) Generic {
 	if name.IsZero() {
 		return Generic{}
 	}
-	v := generic.Explain(name, addr)
-	if !v.Generic {
+	if generic.Classify(name, addr).Degree == generic.Own {
 		return Generic{}
 	}
-	return Generic{Name: name, Parts: v.Parts}
+	v := generic.Explain(name, addr)
+	g := Generic{Name: name, Degree: v.Degree, Score: math.Round(1000*v.Score) / 1000}
+	for _, p := range v.Parts {
+		if p.Weight >= leastPart && len(g.Parts) < maxParts {
+			g.Parts = append(g.Parts, p.String())
+		}
+	}
+	return g
 }
+
+// A report names few of the parts, and those that say something.
+const (
+	maxParts  = 4
+	leastPart = 0.5
+)
 
 // ConfirmedNames returns the PTR names that lead back to the address.
 func (r *IPRev) ConfirmedNames() []dnsname.Name {

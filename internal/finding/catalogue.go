@@ -63,7 +63,7 @@ var catalogue = index(gateEntries, doctorEntries)
 
 // order is the order of the report: causes before their effects.
 var order = []Code{
-	SourceSpecial, DNSTrouble, PTRMissing, PTRUnusable, PTRUnconfirmed, PTRTooMany, PTRSeveral, PTRGeneric,
+	SourceSpecial, DNSTrouble, PTRMissing, PTRUnusable, PTRUnconfirmed, PTRTooMany, PTRSeveral, PTRGeneric, PTRGenericStatic,
 	HeloMissing, HeloNotFQDN, HeloBareIP, HeloLiteralMismatch, HeloUnresolvable, HeloNotClient, HeloNotPTR,
 }
 
@@ -132,7 +132,15 @@ var gateEntries = []Entry{
 		Code: PTRGeneric, Title: "The PTR name looks assigned from a template", Detail: "7.25", RFC: "RFC 1912 §2.1",
 		Remedy: "Have the holder of the address set a PTR record of your own (mail.your-domain); where that is not offered, relay through a smarthost.",
 		text: func(a Args) string {
-			return fmt.Sprintf("%s carries the address in its name (%s), as names of dial-in and unconfigured hosts do.", a.Name, strings.Join(a.Parts, ", "))
+			return fmt.Sprintf("%s looks like a name that a provider gives to its lines (%s), not like that of a mail server.", a.Name, strings.Join(a.Parts, ", "))
+		},
+		fact: func(a Args) string { return fmt.Sprintf("PTR record of %s is generic: %s", a.Address, a.Name) },
+	},
+	{
+		Code: PTRGenericStatic, Title: "The PTR name is the one that a hoster or a fixed line begins with", Detail: "7.25", RFC: "RFC 1912 §2.1",
+		Remedy: "Set a PTR record of your own (mail.your-domain): most hosters, and providers of business lines, offer that in their console or on request.",
+		text: func(a Args) string {
+			return fmt.Sprintf("%s looks like a name that came with the machine or the fixed line (%s): nobody has named the mail server yet.", a.Name, strings.Join(a.Parts, ", "))
 		},
 		fact: func(a Args) string { return fmt.Sprintf("PTR record of %s is generic: %s", a.Address, a.Name) },
 	},

@@ -7,6 +7,7 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/facts"
+	"github.com/arpagate/arpagate/internal/generic"
 )
 
 // Of returns the findings that the view of the client supports, causes before effects.
@@ -99,10 +100,14 @@ func ofNames(found []Finding, e *evidence.View) []Finding {
 			Code: PTRSeveral, Severity: Warn, Complete: true, Args: Args{Address: r.Address, Count: len(orgs), Names: orgs},
 		})
 	}
-	if len(e.Generic.Parts) > 0 {
+	if g := &e.Generic; g.Degree != generic.Own {
+		code := PTRGeneric
+		if g.Degree == generic.GenericStatic {
+			code = PTRGenericStatic
+		}
 		found = append(found, Finding{
-			Code: PTRGeneric, Severity: Warn, Complete: r.Result != evidence.TempError,
-			Args: Args{Address: r.Address, Name: e.Generic.Name, Parts: e.Generic.Parts},
+			Code: code, Severity: Warn, Complete: r.Result != evidence.TempError,
+			Args: Args{Address: r.Address, Name: g.Name, Parts: g.Parts},
 		})
 	}
 	return found

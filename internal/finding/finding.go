@@ -25,6 +25,7 @@ const (
 	PTRSeveral          Code = "ptr-several"
 	PTRTooMany          Code = "ptr-too-many"
 	PTRGeneric          Code = "ptr-generic"
+	PTRGenericStatic    Code = "ptr-generic-static"
 	DNSTrouble          Code = "dns-trouble"
 	HeloMissing         Code = "helo-missing"
 	HeloNotFQDN         Code = "helo-not-fqdn"
@@ -80,13 +81,22 @@ type Args struct {
 	Of    int            `json:"of,omitempty"`   // of how many Count counts a part
 	When  time.Time      `json:"when,omitzero"`  // a certificate's last, or first, second
 	Clock time.Time      `json:"clock,omitzero"` // what the clock said here
+	// Covers are the addresses that the finding concerns, where it was made for
+	// several and is told once.
+	Covers []netip.Addr `json:"covers,omitempty"`
 }
 
 // Title returns the heading, a few words that don't depend on the case.
 func (f Finding) Title() string { return catalogue[f.Code].Title }
 
 // Text returns one or two sentences for the report.
-func (f Finding) Text() string { return catalogue[f.Code].text(f.Args) }
+func (f Finding) Text() string {
+	text := catalogue[f.Code].text(f.Args)
+	if len(f.Args.Covers) > 1 {
+		text += " It concerns " + join(f.Args.Covers) + "."
+	}
+	return text
+}
 
 // Fact returns the few words for the SMTP reply, without a final dot; the title
 // where the gate has no use for any.

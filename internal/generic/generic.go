@@ -1,66 +1,168 @@
 // Package generic tells whether a PTR name looks assigned from a template
-// because the address is written in it. It is an honest first rule and no
-// more: a template without the address (customer or machine numbers, words
-// like "dsl") is not seen, and no standard defines one.
+// rather than chosen by whoever runs the host. No standard defines it: signs in
+// name and address are weighed, with weights that were trained on labelled
+// names (docs/classifier.md). It does not ask the DNS, nor know who the host is.
 package generic
 
 import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/bits"
 	"net/netip"
-	"strings"
+	"slices"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
 )
 
-// Verdict is what the classifier says of one name.
-type Verdict struct {
-	Generic bool
-	// Parts are the parts of the name that say so, as "octets 203-0-113-9",
-	// "last octets 113-9", "hex cb007109", "groups 2001-db8--9" or "nibbles
-	// 20010db8…"; nil when it is not generic.
-	Parts []string
+// Degree says what a name looks like.
+type Degree uint8
+
+// The degrees.
+const (
+	// Own is a name that somebody chose for the host.
+	Own Degree = iota
+	// GenericStatic is a name from a template that says that the host keeps its
+	// address: a machine for rent, a fixed or a business line.
+	GenericStatic
+	// GenericDynamic is any other name from a template.
+	GenericDynamic
+)
+
+// String returns "own", "generic-static" or "generic-dynamic".
+func (d Degree) String() string {
+	return [...]string{"own", "generic-static", "generic-dynamic"}[min(d, GenericDynamic)]
 }
 
-// Explain looks in name, a PTR name of addr, for the address. It allocates
-// nothing for a name that is not generic.
-func Explain(name dnsname.Name, addr netip.Addr) Verdict {
-	// Below the top level the whole name counts, the organizational domain too:
-	// some hosters register ip-203-0-113.example and the like by the thousand.
-	s := name.String()
-	s = s[:max(0, strings.LastIndexByte(s, '.'))]
-	kind, part := search(s, addr.Unmap())
-	if kind == "" || mail(s) {
-		return Verdict{}
-	}
-	return Verdict{Generic: true, Parts: []string{kind + " " + part}}
-}
+// MarshalText returns what String returns.
+func (d Degree) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-func search(s string, addr netip.Addr) (kind, part string) {
-	switch {
-	case addr.Is4():
-		return octets(s, addr.As4())
-	case addr.Is6():
-		return groups(s, addr)
-	}
-	return "", ""
-}
-
-// mail reports whether the name says that the host is there for mail. Large
-// senders number such hosts by their addresses, and name them with care.
-func mail(s string) bool {
-	if strings.Contains(s, "mail") || strings.Contains(s, "smtp") {
-		return true
-	}
-	for _, word := range [...]string{"mx", "mta", "out", "relay"} {
-		for at := s; ; {
-			i := strings.Index(at, word)
-			if i < 0 {
-				break
-			}
-			if i == 0 || at[i-1] == '.' || at[i-1] == '-' {
-				return true
-			}
-			at = at[i+len(word):]
+// UnmarshalText reads what MarshalText wrote.
+func (d *Degree) UnmarshalText(text []byte) error {
+	for *d = range GenericDynamic + 1 {
+		if d.String() == string(text) {
+			return nil
 		}
 	}
-	return false
+	return fmt.Errorf("generic: %q is no degree", text)
+}
+
+// Verdict is what the classifier says of one name.
+type Verdict struct {
+	Degree Degree
+	// Score is how likely the name is generic, from 0 to 1; one of more than a
+	// half is.
+	Score float64
+	// Parts are the parts of the name that the score comes from, the heaviest
+	// first; from Explain only. Their weights add up to the logit of the score.
+	Parts []Part
+}
+
+// Part is something in the name, and what it weighs.
+type Part struct {
+	Text   string  // "octets 203-0-113-9", "word dsl", "one label"
+	Weight float64 // above 0 when it speaks for a template
+}
+
+// String returns text and weight, as "word dsl +1.2".
+func (p Part) String() string { return fmt.Sprintf("%s %+.1f", p.Text, p.Weight) }
+
+// Classify judges name, a PTR name of addr. It allocates nothing.
+func Classify(name dnsname.Name, addr netip.Addr) Verdict {
+	var x Signs
+	x.examine(name.String(), addr)
+	return x.verdict()
+}
+
+// Explain is Classify with the parts.
+func Explain(name dnsname.Name, addr netip.Addr) Verdict {
+	var x Signs
+	x.examine(name.String(), addr)
+	v := x.verdict()
+	v.Parts = x.parts()
+	return v
+}
+
+// Examine returns the signs of name, a PTR name of addr, for those who train
+// the weights.
+func Examine(name dnsname.Name, addr netip.Addr) *Signs {
+	x := &Signs{}
+	x.examine(name.String(), addr)
+	return x
+}
+
+// verdict weighs the signs.
+func (x *Signs) verdict() Verdict {
+	sum := 0
+	for i, set := range x.set {
+		for ; set != 0; set &= set - 1 {
+			sum += int(weights[64*i+bits.TrailingZeros64(set)])
+		}
+	}
+	v := Verdict{Score: 1 / (1 + math.Exp(-float64(sum)/hundred))}
+	if sum > 0 {
+		v.Degree = x.degree()
+	}
+	return v
+}
+
+// hundred weights are one of the logit: whole numbers add up to the same on
+// every machine.
+const hundred = 100
+
+// degree tells the two degrees of a generic name apart. What the name says
+// comes before what is known of the provider.
+func (x *Signs) degree() Degree {
+	switch {
+	case x.says(static), x.says(business):
+		return GenericStatic
+	case x.says(dynamic):
+		return GenericDynamic
+	case x.Has(providerStatic):
+		return GenericStatic
+	case x.Has(providerDynamic), x.says(access), x.says(nat), x.says(guest):
+		return GenericDynamic
+	case x.says(hosting), x.says(server), x.any(orgOctets, rentedNumber, orgWord+Sign(hosting), orgWord+Sign(server)):
+		return GenericStatic
+	}
+	return GenericDynamic
+}
+
+// says reports whether the host part has a word of the class.
+func (x *Signs) says(c class) bool { return x.any(firstWord+Sign(c), restWord+Sign(c)) }
+
+// parts puts the signs into words. Signs of the same letters are one part.
+func (x *Signs) parts() []Part {
+	var parts []Part
+	var spans []span
+	for s := range signCount {
+		if !x.Has(s) || weights[s] == 0 {
+			continue
+		}
+		at, weight := x.where[s], float64(weights[s])/hundred
+		if i := slices.Index(spans, at); i >= 0 && !at.empty() {
+			parts[i].Weight += weight
+			continue
+		}
+		spans = append(spans, at)
+		parts = append(parts, Part{x.text(s), weight})
+	}
+	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Weight), math.Abs(a.Weight)) })
+	return parts
+}
+
+// text puts a sign into words.
+func (x *Signs) text(s Sign) string {
+	at := x.where[s]
+	if at.empty() {
+		return s.String()
+	}
+	letters := x.c.s[at.start:at.end]
+	switch {
+	case s >= firstWord:
+		return "word " + letters
+	case s >= providerDynamic:
+		return s.String() + ": " + letters + x.c.suffix
+	}
+	return s.String() + " " + letters
 }

@@ -1,111 +1,149 @@
 package generic
 
-import (
-	"net/netip"
-	"strconv"
-)
+// The forms in which an IPv6 address, or an IPv4 address in hexadecimal, is
+// looked for.
 
-// groups looks for an IPv6 address: in its text form, with all groups, or as 32
-// nibbles.
-func groups(s string, addr netip.Addr) (kind, part string) {
-	var buf [64]byte
-	b := addr.As16()
-	if from, to := text(s, addr.AppendTo(buf[:0])); to > 0 {
-		return "groups", s[from:to]
-	}
-	if from, to := text(s, appendGroups(buf[:0], b)); to > 0 {
-		return "groups", s[from:to]
-	}
-	if from, to := hex(s, b[:]); to > 0 {
-		return "nibbles", s[from:to]
-	}
-	return "", ""
+// groupRun is the longest run of tokens that are consecutive groups.
+type groupRun struct {
+	span
+	groups, digits int
+	last           bool // the last group is among them
 }
 
-// appendGroups appends all eight groups without leading zeros.
-func appendGroups(dst []byte, b [16]byte) []byte {
-	for i := 0; i < 16; i += 2 {
-		if i > 0 {
-			dst = append(dst, ':')
+// groups finds consecutive groups of the address among the hexadecimal tokens
+// of the name, which separators part; "--" stands for any number of zero
+// groups. Forward or reversed, with or without leading zeros.
+func groups(s string, b [16]byte) groupRun {
+	var best groupRun
+	for i := 0; i < len(s); i++ {
+		if nibble(s[i]) < 0 || i > 0 && !separator(s[i-1]) && nibble(s[i-1]) >= 0 {
+			continue
 		}
-		dst = strconv.AppendUint(dst, uint64(b[i])<<8|uint64(b[i+1]), 16)
-	}
-	return dst
-}
-
-// text finds an address with separators in place of its colons.
-func text(s string, addr []byte) (from, to int) {
-	for i := 0; i+len(addr) <= len(s); i++ {
-		n := 0
-		for n < len(addr) && (s[i+n] == addr[n] || addr[n] == ':' && separator(s[i+n])) {
-			n++
-		}
-		// One more digit would make it another address.
-		if end := i + n; n == len(addr) && (end == len(s) || nibble(s[end]) < 0) {
-			return i, end
-		}
-	}
-	return 0, 0
-}
-
-// hex finds all octets of an address in hexadecimal, two digits each, with or
-// without single separators: forward, or with octets, groups (IPv6) or nibbles
-// reversed.
-func hex(s string, addr []byte) (from, to int) {
-	var buf [32]byte
-	digits := buf[:2*len(addr)]
-	if nibbles(s) < len(digits) {
-		return 0, 0 // as nearly always
-	}
-	for _, unit := range [...]int{len(digits), 2, 4, 1} {
-		for i := range digits {
-			at := len(digits) - unit - i + 2*(i%unit)
-			digits[i] = addr[at/2] >> (4 - 4*(at%2)) & 15
-		}
-		if from, to := find(s, digits); to > 0 {
-			return from, to
-		}
-	}
-	return 0, 0
-}
-
-// find finds the digits, which single separators may part.
-func find(s string, digits []byte) (from, to int) {
-	for i := range len(s) {
-		n, at := 0, i
-		for at < len(s) && n < len(digits) {
-			if nibble(s[at]) == int(digits[n]) {
-				n++
-			} else if n == 0 || !separator(s[at]) || separator(s[at-1]) {
-				break
+		v, end := hexToken(s, i)
+		for g := 0; v > 0 && g < 8; g++ {
+			if v != group(b, g) {
+				continue
 			}
-			at++
+			for _, step := range [...]int{1, -1} {
+				if r := groupsFrom(s, i, b, g, step); r.digits > best.digits {
+					best = r
+				}
+			}
 		}
-		if n == len(digits) {
-			return i, at
-		}
+		i = end
 	}
-	return 0, 0
+	return best
 }
 
-// nibbles counts the hexadecimal digits.
-func nibbles(s string) int {
-	count := 0
-	for i := range len(s) {
-		if nibble(s[i]) >= 0 {
-			count++
+func group(b [16]byte, g int) int { return int(b[2*g])<<8 | int(b[2*g+1]) }
+
+// groupsFrom counts the groups, from the given one on, that stand at s[i].
+func groupsFrom(s string, i int, b [16]byte, g, step int) groupRun {
+	r := groupRun{span: span{int16(i), int16(i)}}
+	for g >= 0 && g < 8 {
+		v, end := hexToken(s, i)
+		if v < 0 || v != group(b, g) {
+			break
+		}
+		r.groups++
+		if v != 0 {
+			r.digits += end - i
+		}
+		r.end = int16(end)
+		r.last = r.last || g == 7
+		g += step
+		if end+1 >= len(s) || !separator(s[end]) {
+			break
+		}
+		i = end + 1
+		if separator(s[i]) { // "--"
+			i++
+			for g >= 0 && g < 8 && group(b, g) == 0 {
+				g += step
+			}
 		}
 	}
-	return count
+	return r
+}
+
+// hexToken reads up to four hexadecimal digits that end at a separator or the
+// end of the name; -1 when there are none such.
+func hexToken(s string, i int) (v, end int) {
+	for end = i; end < len(s) && end-i < 5 && nibble(s[end]) >= 0; end++ {
+		v = v<<4 | nibble(s[end])
+	}
+	if end == i || end-i > 4 || end < len(s) && !separator(s[end]) {
+		return -1, end
+	}
+	return v, end
+}
+
+// hexRun returns the longest part of the address, in hexadecimal, that stands
+// in the name: forward, or with octets, groups or nibbles reversed. Single
+// separators may part the digits.
+func hexRun(s string, addr []byte, least int) (best span, digits int) {
+	var buf, turned [32]byte
+	n := 2 * len(addr)
+	for i, o := range addr {
+		buf[2*i], buf[2*i+1] = o>>4, o&15
+	}
+	for _, unit := range [...]int{n, 2, 4, 1} {
+		if unit > n {
+			continue
+		}
+		for i := range n {
+			turned[i] = buf[n-unit-i+2*(i%unit)]
+		}
+		if p, d := longest(s, turned[:n], least); d > digits {
+			best, digits = p, d
+		}
+	}
+	return best, digits
+}
+
+// longest returns the longest run of at least so many digits that the name and
+// the digits share.
+func longest(s string, digits []byte, least int) (best span, count int) {
+	for i := range len(s) {
+		// One hexadecimal letter in front may be a word.
+		if nibble(s[i]) < 0 || i > 1 && nibble(s[i-1]) >= 0 && nibble(s[i-2]) >= 0 {
+			continue
+		}
+		for from := 0; from+max(least, count+1) <= len(digits); from++ {
+			if nibble(s[i]) != int(digits[from]) {
+				continue
+			}
+			n, at := 0, i
+			for at < len(s) && from+n < len(digits) {
+				if nibble(s[at]) == int(digits[from+n]) {
+					n++
+				} else if n == 0 || !separator(s[at]) || separator(s[at-1]) {
+					break
+				}
+				at++
+			}
+			for n > 0 && at > i && separator(s[at-1]) {
+				at--
+			}
+			if n >= least && n > count {
+				best, count = span{int16(i), int16(at)}, n
+			}
+		}
+	}
+	return best, count
 }
 
 // nibble returns the value of a hexadecimal digit in lower case, or -1.
-func nibble(c byte) int {
-	switch {
-	case digit(c):
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
+func nibble(c byte) int { return int(nibbles[c]) }
+
+var nibbles = func() (t [256]int8) {
+	for c := range t {
+		t[c] = -1
+		if digit(byte(c)) {
+			t[c] = int8(c - '0')
+		} else if c >= 'a' && c <= 'f' {
+			t[c] = int8(c - 'a' + 10)
+		}
 	}
-	return -1
-}
+	return t
+}()

@@ -1,116 +1,142 @@
 package generic
 
-import "slices"
-
-// number is a run of digits in a name, s[start:end]; value is -1 when it is no
-// octet.
-type number struct{ value, start, end int16 }
-
-// maxNumbers is the number of digit runs that a host name can have; escapes in a
-// name that is none may make it longer, which costs an allocation.
-const maxNumbers = 127
-
-// octets looks for an IPv4 address: all octets in decimal or hexadecimal, or
-// the last two or three.
-func octets(s string, addr [4]byte) (kind, part string) {
-	var buf [maxNumbers]number
-	nums := numbers(buf[:0], s)
-	for i := range nums {
-		if all(nums[i:], addr) {
-			return "octets", s[nums[i].start:nums[i+3].end]
-		}
-	}
-	for _, n := range nums {
-		if digits := s[n.start:n.end]; padded(digits, addr) {
-			return "octets", digits
-		}
-	}
-	if from, to := hex(s, addr[:]); to > 0 {
-		return "hex", s[from:to]
-	}
-	for i := range nums {
-		if n := last(s, nums[i:], addr); n > 0 {
-			return "last octets", s[nums[i].start:nums[i+n-1].end]
-		}
-	}
-	return "", ""
+// number is a run of decimal digits in the name.
+type number struct {
+	span
+	value   int16 // up to 255; -1 when it is more than an octet
+	matched uint8 // which octets it holds, as bits; 0 for none
 }
 
-// numbers splits the runs of digits out of s.
-func numbers(dst []number, s string) []number {
-	for i := 0; i < len(s); i++ {
-		if !digit(s[i]) {
+// maxNumbers is the most numbers that are looked at. Names of more exist, and
+// are told by those.
+const maxNumbers = 24
+
+// octets looks for the octets of an IPv4 address among the numbers, and marks
+// which of them each holds. It returns the octets found.
+func octets(s string, nums []number, addr [4]byte) (found uint8) {
+	for i := range nums {
+		n := &nums[i]
+		if n.end-n.start < 2 {
 			continue
 		}
-		n := number{start: int16(i)}
-		for ; i < len(s) && digit(s[i]); i++ {
-			n.value = min(10*n.value+int16(s[i]-'0'), 256)
+		if m := joined(s[n.start:n.end], addr); m&^found != 0 {
+			n.matched = m
+			found |= m
 		}
-		if n.end = int16(i); n.value > 255 || n.end-n.start > 3 {
-			n.value = -1
+	}
+	// A run of numbers that are the octets in order, forward or reversed, comes
+	// before chance finds of one.
+	for length := 4; length > 1; length-- {
+		for i := 0; i+length <= len(nums); i++ {
+			found |= inOrder(nums[i:i+length], addr, found)
 		}
-		dst = append(dst, n)
 	}
-	return dst
-}
-
-// all reports whether the first four numbers are the four octets. Templates
-// write them forward, reversed, and with words or the last octet in front, so
-// any order and anything between them will do.
-func all(nums []number, addr [4]byte) bool {
-	if len(nums) < 4 {
-		return false
-	}
-	var have, want [4]int16
-	for i, n := range nums[:4] {
-		if n.value < 0 || !slices.Contains(addr[:], byte(n.value)) {
-			return false // as nearly always
-		}
-		have[i], want[i] = n.value, int16(addr[i])
-	}
-	slices.Sort(have[:])
-	slices.Sort(want[:])
-	return have == want
-}
-
-// padded reports whether the digits are octets of three digits each, forward or
-// reversed: all four, or the last three or two.
-func padded(digits string, addr [4]byte) bool {
-	count := len(digits) / 3
-	if count < 2 || count > 4 || len(digits)%3 != 0 {
-		return false
-	}
-	forward, reversed := true, true
-	for i := range count {
-		d := digits[3*i:]
-		v := 100*int(d[0]-'0') + 10*int(d[1]-'0') + int(d[2]-'0')
-		forward = forward && v == int(addr[4-count+i])
-		reversed = reversed && v == int(addr[3-i])
-	}
-	return forward || reversed
-}
-
-// last returns 3 or 2 when that many numbers, with one separator between them,
-// are the last octets, forward or reversed; else 0. Less than
-// "1-23" proves nothing.
-func last(s string, nums []number, addr [4]byte) int {
-	for n := 3; n >= 2; n-- {
-		if len(nums) < n || nums[n-1].end-nums[0].start < 4 {
+	for i := range nums {
+		n := &nums[i]
+		if n.matched != 0 || n.value < 0 {
 			continue
 		}
+		for k := 3; k >= 0; k-- {
+			if bit := uint8(1) << k; found&bit == 0 && n.value == int16(addr[k]) {
+				n.matched = bit
+				found |= bit
+				break
+			}
+		}
+	}
+	return found
+}
+
+// inOrder marks numbers that are consecutive octets, forward or reversed, and
+// returns which.
+func inOrder(nums []number, addr [4]byte, found uint8) uint8 {
+	for first := 0; first+len(nums) <= 4; first++ {
 		forward, reversed := true, true
-		for i, num := range nums[:n] {
-			apart := i == 0 || num.start-nums[i-1].end == 1 && separator(s[nums[i-1].end])
-			forward = forward && apart && num.value == int16(addr[4-n+i])
-			reversed = reversed && apart && num.value == int16(addr[3-i])
+		last := first + len(nums) - 1
+		for i, n := range nums {
+			free := n.matched == 0 && n.value >= 0
+			forward = forward && free && n.value == int16(addr[first+i])
+			reversed = reversed && free && n.value == int16(addr[last-i])
 		}
-		if forward || reversed {
-			return n
+		bits := uint8(1<<len(nums)-1) << first
+		if !forward && !reversed || found&bits != 0 {
+			continue
+		}
+		for i := range nums {
+			at := first + i
+			if !forward {
+				at = last - i
+			}
+			nums[i].matched = 1 << at
+		}
+		return bits
+	}
+	return 0
+}
+
+// joined reports which octets the digits are when written one after another:
+// three digits each, or as many as they need; forward or reversed. Two octets
+// of less than three digits together prove nothing.
+func joined(digits string, addr [4]byte) uint8 {
+	for count := 4; count > 1; count-- {
+		for first := 0; first+count <= 4; first++ {
+			bits := uint8(1<<count-1) << first
+			part := addr[first : first+count]
+			if len(digits) == 3*count && (padded(digits, part, false) || padded(digits, part, true)) {
+				return bits
+			}
+			if len(digits) > 3 && (written(digits, part, false) || written(digits, part, true)) {
+				return bits
+			}
 		}
 	}
 	return 0
 }
 
+func padded(digits string, octets []byte, reversed bool) bool {
+	for i := range octets {
+		o := octets[i]
+		if reversed {
+			o = octets[len(octets)-1-i]
+		}
+		if value(digits[3*i:3*i+3]) != int16(o) {
+			return false
+		}
+	}
+	return true
+}
+
+func written(digits string, octets []byte, reversed bool) bool {
+	for i := range octets {
+		o := octets[i]
+		if reversed {
+			o = octets[len(octets)-1-i]
+		}
+		n := 1
+		if o > 99 {
+			n = 3
+		} else if o > 9 {
+			n = 2
+		}
+		if len(digits) < n || value(digits[:n]) != int16(o) {
+			return false
+		}
+		digits = digits[n:]
+	}
+	return digits == ""
+}
+
+// value returns the value of up to three digits; of more, a value over 255.
+func value(digits string) int16 {
+	v := int16(0)
+	for i := range len(digits) {
+		v = min(10*v+int16(digits[i]-'0'), 1000)
+	}
+	return v
+}
+
 func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+func letter(c byte) bool { return c >= 'a' && c <= 'z' }
 
 func separator(c byte) bool { return c == '-' || c == '.' || c == '_' }

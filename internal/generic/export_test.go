@@ -1,0 +1,13 @@
+package generic
+
+// Provider returns which sign of the patterns in file the name has.
+func Provider(file, name string) string {
+	x := Signs{c: cutUp(name)}
+	x.ofTemplates(newProviders(file), name)
+	for _, s := range []Sign{providerDynamic, providerStatic, providerOwn} {
+		if x.Has(s) {
+			return s.String()
+		}
+	}
+	return ""
+}
