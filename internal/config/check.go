@@ -27,6 +27,9 @@ func (r *reader) check(c *Config) {
 		r.checkThresholds(&c.Policy)
 		r.checkRules(&c.Policy)
 	}
+	if r.sound("doctor") {
+		r.checkDoctor(&c.Doctor)
+	}
 	if r.sound("watch") {
 		r.checkWatch(&c.Watch)
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	Policy Policy
 	Log    Log
 	Watch  Watch
+	Doctor Doctor
 }
 
 // Site says who is gated.
@@ -158,6 +159,7 @@ func Default() *Config {
 		Policy: presetPolicy("careful"),
 		Log:    Log{Format: "logfmt", Level: "info", Cases: "all"},
 		Watch:  Watch{Every: time.Hour, Confirm: 2},
+		Doctor: defaultDoctor(),
 	}
 }
 
@@ -258,5 +260,9 @@ func (c *Config) clone() *Config {
 	d.Policy.Rule = slices.Clone(c.Policy.Rule)
 	d.Watch.Targets = slices.Clone(c.Watch.Targets)
 	d.Watch.MailTo = slices.Clone(c.Watch.MailTo)
+	d.Doctor.List = slices.Clone(c.Doctor.List)
+	d.Doctor.RDAP = slices.Clone(c.Doctor.RDAP)
+	d.Doctor.Egress.Servers = slices.Clone(c.Doctor.Egress.Servers)
+	d.Doctor.Map = slices.Clone(c.Doctor.Map)
 	return &d
 }

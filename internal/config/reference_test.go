@@ -28,6 +28,7 @@ func TestExample(t *testing.T) {
 	c.DNS.Servers = nil
 	c.Policy.Rule = nil
 	c.Watch = config.Default().Watch
+	c.Doctor = config.Default().Doctor
 	if !reflect.DeepEqual(c, config.Default()) {
 		t.Errorf("the example sets\n%s\nand the default is\n%s", c.Show(), config.Default().Show())
 	}

@@ -21,6 +21,7 @@ func sections(c *Config) []section {
 		{"store", "Where cases and lists are kept.", storeSettings(&c.Store)},
 		{"policy", "What findings earn. The preset sets everything here; the other settings change it.", policySettings(&c.Policy)},
 		{"log", "What is logged, to standard error.", logSettings(&c.Log)},
+		{"doctor", "How check, and the watch, examine a host beyond what the gate asks.", doctorSettings(&c.Doctor)},
 		{"watch", "What is examined on a schedule, and who is told of changes. A change of this section needs a restart.", watchSettings(&c.Watch)},
 	}
 }

@@ -39,7 +39,7 @@ func (c *Config) Show() string {
 func (s setting) line(usual setting) string {
 	value, standard := s.write(), usual.write()
 	switch {
-	case value == `""`:
+	case value == `""` && standard == value:
 		return ""
 	case value == standard:
 		return fmt.Sprintf("%s = %s\n", s.name, value)
