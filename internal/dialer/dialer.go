@@ -63,7 +63,7 @@ type Service struct {
 // SMTP returns the service of mail servers, TCP port 25: enough for a person who
 // mends his server and looks again.
 func SMTP() Service {
-	return Service{Network: "tcp", Port: 25, PerAddress: 20, PerNetwork: 100, AtOnce: 2}
+	return Service{Network: "tcp", Port: 25, PerAddress: 20, PerNetwork: 100, AtOnce: 4}
 }
 
 // DNS returns the services of name servers, port 53 of UDP and TCP.

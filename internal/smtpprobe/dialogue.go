@@ -20,6 +20,9 @@ func (s *session) examine(t evidence.SMTPTarget) error {
 	if err := s.secure(t.Host); err != nil {
 		return err
 	}
+	if err := s.unasked(stepQuit); err != nil {
+		return err
+	}
 	s.quit()
 	return nil
 }

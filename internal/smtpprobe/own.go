@@ -3,56 +3,64 @@ package smtpprobe
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/evidence"
 )
 
-// askMore puts the questions that only the operator of a server may ask, each
-// group over a connection of its own, so that no answer depends on another.
+// askMore puts the questions that only the operator of a server may ask: each
+// group over a connection of its own, so that no answer depends on another, and
+// all at once, since each may be let wait for its greeting.
 func (p *Prober) askMore(ctx context.Context, t evidence.SMTPTarget, out *evidence.SMTP) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
 	if out.TLS != nil && out.TLS.Version != "" {
-		p.apart(ctx, t, func(s *session, scratch *evidence.SMTP) error {
-			err := s.inject()
-			if scratch.TLS != nil && scratch.TLS.Injected {
-				out.TLS.Injected = true
+		wait.Go(func() {
+			p.apart(ctx, t, func(s *session) error {
+				took, err := s.inject()
+				out.TLS.Injected = out.TLS.Injected || took
+				return err
+			})
+		})
+	}
+	wait.Go(func() {
+		p.apart(ctx, t, func(s *session) error {
+			err := s.mailboxes(t)
+			if err == nil && s.quit() {
+				out.VRFY, out.EXPN = s.out.VRFY, s.out.EXPN
+				out.Postmaster, out.Abuse = s.out.Postmaster, s.out.Abuse
 			}
 			return err
 		})
-	}
-	p.apart(ctx, t, func(s *session, scratch *evidence.SMTP) error {
-		err := s.mailboxes(t)
-		if err == nil && s.quit() {
-			out.VRFY, out.EXPN = scratch.VRFY, scratch.EXPN
-			out.Postmaster, out.Abuse = scratch.Postmaster, scratch.Abuse
-		}
-		return err
 	})
 	if !t.Relay {
 		return
 	}
-	p.apart(ctx, t, func(s *session, _ *evidence.SMTP) error {
-		reply, err := s.relay(t)
-		// A server that is out of step must not be called an open relay for it.
-		if err == nil && s.quit() {
-			out.Relay = reply
-		}
-		return err
+	wait.Go(func() {
+		p.apart(ctx, t, func(s *session) error {
+			reply, err := s.relay(t)
+			// A server that is out of step must not be called an open relay for it.
+			if err == nil && s.quit() {
+				out.Relay = reply
+			}
+			return err
+		})
 	})
 }
 
 // apart speaks over a new connection, with a record of its own.
-func (p *Prober) apart(ctx context.Context, t evidence.SMTPTarget, talk func(*session, *evidence.SMTP) error) {
-	scratch := p.blank(t)
-	p.converse(ctx, scratch, func(s *session) error {
+func (p *Prober) apart(ctx context.Context, t evidence.SMTPTarget, talk func(*session) error) {
+	p.converse(ctx, p.blank(t), func(s *session) error {
 		if err := s.greet(); err != nil {
 			return err
 		}
 		if err := s.hello(); err != nil {
 			return err
 		}
-		return talk(s, scratch)
+		return talk(s)
 	})
 }
 
@@ -152,41 +160,38 @@ func strangers(t evidence.SMTPTarget) (from, to string) {
 	return free[len(free)-1], free[0]
 }
 
-// inject sends a command in the clear behind STARTTLS. RFC 3207 §4.2: the server
-// must forget it. One that keeps it answers it inside the session, and so gives
-// each later command the reply to the one before: QUIT gets that of EHLO.
-func (s *session) inject() error {
+// inject sends a command in the clear behind STARTTLS, and reports whether the
+// server took it over. RFC 3207 §4.2: it must forget it. One that keeps it answers
+// it inside the session, and so gives each later command the reply to the one
+// before: QUIT gets that of EHLO.
+func (s *session) inject() (took bool, err error) {
 	if !offers(s.out.Extensions, "STARTTLS") {
-		return nil
+		return false, nil
 	}
 	reply, err := s.command(stepStartTLS, "STARTTLS\r\nNOOP")
 	if err != nil || reply.Code != 220 || s.in.pending() {
-		return err
+		return false, err
 	}
-	t := new(evidence.TLS)
-	s.out.TLS = t
-	if err := s.handshake(s.out.Host, t); err != nil {
-		return err
+	if err := s.handshake(s.out.Host, new(evidence.TLS)); err != nil {
+		return false, err
 	}
 	// The replies are read without looking whether there are more: that is what
 	// this is about.
-	var codes [3]int
-	for i, line := range []string{"EHLO " + s.prober.config.Name, "QUIT", ""} {
+	var codes []int
+	for _, line := range []string{"EHLO " + s.prober.config.Name, "QUIT", ""} {
 		s.renew()
 		if line != "" {
 			if _, err := io.WriteString(s.conn, line+"\r\n"); err != nil {
-				return s.broken(stepEHLOTLS, err)
+				return false, s.broken(stepEHLOTLS, err)
 			}
 		}
 		reply, err := s.hear(stepEHLOTLS, time.Now())
 		if err != nil {
-			return err
+			return false, err
 		}
-		codes[i] = reply.Code
-		if codes[1] == 221 {
-			return nil
+		if codes = append(codes, reply.Code); reply.Code == 221 {
+			break
 		}
 	}
-	t.Injected = codes == [3]int{250, 250, 221}
-	return nil
+	return slices.Equal(codes, []int{250, 250, 221}), nil
 }

@@ -77,6 +77,9 @@ func (r *reader) reply() (reply *evidence.SMTPReply, long bool, err error) {
 	for {
 		raw, err := r.line()
 		if err != nil {
+			if errors.Is(err, io.EOF) && reply.Code != 0 {
+				err = io.ErrUnexpectedEOF
+			}
 			reply.Lines = appendText(reply.Lines, raw)
 			if len(reply.Lines) == 0 {
 				return nil, long, err
@@ -116,7 +119,7 @@ func appendText(lines []untrusted.Text, raw []byte) []untrusted.Text {
 // 571 and the like are in use.
 func parseLine(raw []byte) (code int, last bool, text string, err error) {
 	line, ended := bytes.CutSuffix(raw, []byte("\r\n"))
-	if err := octets(line); err != nil {
+	if err := octets(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
 		return 0, false, "", err
 	}
 	if !ended {

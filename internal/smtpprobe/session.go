@@ -98,16 +98,25 @@ func (s *session) limit(d time.Duration) {
 	}
 }
 
-// command sends one line and reads the reply. A server that spoke before it was
-// asked is out of step, and nothing it says can be ascribed to a command. RFC
-// 5321 §3.8: after 421 the server closes the connection.
+// unasked ends the dialogue with a server that speaks before it is asked: it is
+// out of step, and nothing it says can be ascribed to a command. RFC 5321 §3.8:
+// only a 421 may come at any time.
+func (s *session) unasked(step string) error {
+	if !s.in.pending() {
+		return nil
+	}
+	s.renew()
+	if reply, _, err := s.in.reply(); err == nil && reply.Code == 421 {
+		return &ending{evidence.Turned, step, said(reply)}
+	}
+	return &ending{evidence.Babble, step, "speaks without being asked"}
+}
+
+// command sends one line and reads the reply. RFC 5321 §3.8: after 421 the server
+// closes the connection.
 func (s *session) command(step, line string) (*evidence.SMTPReply, error) {
-	if s.in.pending() {
-		reply, _, err := s.in.reply()
-		if err == nil && reply.Code == 421 {
-			return nil, &ending{evidence.Turned, step, said(reply)}
-		}
-		return nil, &ending{evidence.Babble, step, "speaks without being asked"}
+	if err := s.unasked(step); err != nil {
+		return nil, err
 	}
 	s.renew()
 	began := time.Now()
@@ -151,7 +160,7 @@ func (s *session) broken(step string, err error) *ending {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &ending{evidence.Slow, step, "no reply in time"}
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &ending{evidence.Closed, step, "closed in the middle of a line"}
+		return &ending{evidence.Closed, step, "closed in the middle of a reply"}
 	case errors.Is(err, io.EOF):
 		return &ending{evidence.Closed, step, "closed by the server"}
 	}

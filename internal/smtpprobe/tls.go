@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -86,7 +87,8 @@ func (s *session) handshake(host dnsname.Name, t *evidence.TLS) error {
 	err := conn.HandshakeContext(ctx)
 	s.out.Steps = append(s.out.Steps, evidence.SMTPStep{Name: stepHandshake, Took: time.Since(began)})
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+		var timeout net.Error
+		if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 			return &ending{evidence.Slow, stepHandshake, "no handshake in time"}
 		}
 		return s.broken(stepHandshake, err)
