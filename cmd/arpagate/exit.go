@@ -38,7 +38,7 @@ var exitMeanings = []struct {
 	meaning string
 }{
 	{exitOK, "done; check: pass"},
-	{exitFindings, "check: findings that refuse nobody; why, list remove: nothing found"},
+	{exitFindings, "check: findings that refuse nobody; why, list remove: nothing found; classify: a line that can't be read"},
 	{exitRefused, "check: mail would be refused"},
 	{exitUnknown, "check: the DNS could not tell, or nothing to examine"},
 	{exitUsage, "wrong arguments"},

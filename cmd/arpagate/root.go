@@ -17,6 +17,7 @@ func commands() []func(*app) *cobra.Command {
 	return []func(*app) *cobra.Command{
 		newServeCommand,
 		newCheckCommand,
+		newClassifyCommand,
 		newWhyCommand,
 		newListCommand,
 		newLabCommand,
