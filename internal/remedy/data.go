@@ -28,18 +28,25 @@ type origin struct {
 type provider struct {
 	ID    string
 	Title string `toml:"title"`
-	Known marks  `toml:"known"`
-	Ways  []way  `toml:"way"`
+	// Chosen says that nothing tells its addresses: it must be named.
+	Chosen bool  `toml:"chosen"`
+	Known  marks `toml:"known"`
+	Ways   []way `toml:"way"`
 }
 
 // marks are what a provider is recognised by.
 type marks struct {
-	ASN    []uint32 `toml:"asn"`
-	Zone   []string `toml:"zone"`   // suffixes of its name servers and SOA names
-	PTR    []string `toml:"ptr"`    // suffixes of its default names
-	Holder []string `toml:"holder"` // words in the registration, lower case
+	ASN  []uint32 `toml:"asn"`
+	Zone []string `toml:"zone"` // suffixes of its name servers and SOA names
+	PTR  []string `toml:"ptr"`  // suffixes of its default names
+	// Pattern are regular expressions on its default names, where no suffix is
+	// common to them.
+	Pattern []string `toml:"pattern"`
+	Holder  []string `toml:"holder"` // words in the registration, lower case
 	// Example is a name as the provider assigns it, for 203.0.113.9.
 	Example string `toml:"example"`
+
+	patterns []*regexp.Regexp
 }
 
 // way is how to set a PTR record at one product of a provider.
@@ -98,14 +105,19 @@ type task struct {
 	Steps    []stepData `toml:"step"`
 	Cautions []string   `toml:"cautions"`
 	// Confirmed overrides that of the file, for a task that is known less well.
-	Confirmed *bool `toml:"confirmed"`
+	Confirmed *bool             `toml:"confirmed"`
+	Fill      map[string]string `toml:"fill"`
 }
 
 func readProviders() ([]provider, error) {
 	var out []provider
 	err := each("data/providers", func(id string, body []byte) error {
 		p := provider{ID: id}
-		if err := strict(body, &p); err != nil {
+		err := strict(body, &p)
+		if err == nil {
+			p.Known.patterns, err = compile(p.Known.Pattern)
+		}
+		if err != nil {
 			return err
 		}
 		out = append(out, p)
@@ -118,20 +130,29 @@ func readServers() ([]server, error) {
 	var out []server
 	err := each("data/servers", func(id string, body []byte) error {
 		s := server{ID: id}
-		if err := strict(body, &s); err != nil {
-			return err
+		err := strict(body, &s)
+		if err == nil {
+			s.patterns, err = compile(s.Banner)
 		}
-		for _, pattern := range s.Banner {
-			re, err := regexp.Compile(pattern)
-			if err != nil {
-				return err
-			}
-			s.patterns = append(s.patterns, re)
+		if err != nil {
+			return err
 		}
 		out = append(out, s)
 		return nil
 	})
 	return out, err
+}
+
+func compile(patterns []string) ([]*regexp.Regexp, error) {
+	var out []*regexp.Regexp
+	for _, p := range patterns {
+		re, err := regexp.Compile(p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, re)
+	}
+	return out, nil
 }
 
 func each(dir string, read func(id string, body []byte) error) error {

@@ -3,6 +3,7 @@ package remedy
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ type holder struct {
 	// and by the present PTR name, in this order of trust. Only the first can
 	// say who is technically able to change the record; the last can be forged.
 	zone, registered, announced, named *provider
+	given                              *provider // by the operator
 	provider                           *provider // the one to go by
 	// own says that the reverse zone lies on servers of the customer's own, or
 	// of somebody else's who is no known provider, below the provider's.
@@ -31,8 +33,9 @@ func (b *Book) holderOf(in Input, want dnsname.Name) holder {
 	h.zone = b.byZone(in.Reverse)
 	h.registered, h.announced = b.byOrigin(in.Origin)
 	h.named = b.byPTR(in)
-	h.own = h.zone == nil && ownZone(in, want)
-	for _, p := range []*provider{h.zone, h.registered, h.announced, h.named} {
+	h.own = h.zone == nil && in.Provider == "" && ownZone(in, want)
+	h.given = b.find(func(p *provider) bool { return p.ID == strings.ToLower(strings.TrimSpace(in.Provider)) })
+	for _, p := range []*provider{h.given, h.zone, h.registered, h.announced, h.named} {
 		if p != nil {
 			h.provider = p
 			break
@@ -84,7 +87,7 @@ func (b *Book) byPTR(in Input) *provider {
 	}
 	for i := range in.View.IPRev.Names {
 		n := in.View.IPRev.Names[i].Name
-		if p := b.find(func(p *provider) bool { return under(n, p.Known.PTR) }); p != nil {
+		if p := b.find(func(p *provider) bool { return under(n, p.Known.PTR) || matches(n, p.Known.patterns) }); p != nil {
 			return p
 		}
 	}
@@ -109,6 +112,10 @@ func under(n dnsname.Name, suffixes []string) bool {
 		}
 	}
 	return false
+}
+
+func matches(n dnsname.Name, patterns []*regexp.Regexp) bool {
+	return slices.ContainsFunc(patterns, func(re *regexp.Regexp) bool { return re.MatchString(n.String()) })
 }
 
 // ownZone reports whether the reverse zone looks like the customer's own: it
@@ -157,6 +164,8 @@ func serverNames(z *evidence.Zone) []dnsname.Name {
 func (h *holder) describe(in Input) string {
 	z := in.Reverse
 	switch {
+	case h.given != nil:
+		return h.given.Title
 	case h.zone != nil:
 		return fmt.Sprintf("%s, whose name servers hold the zone %s", h.zone.Title, zoneText(z))
 	case h.own:

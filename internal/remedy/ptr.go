@@ -255,4 +255,3 @@ func (j *job) special() {
 	j.say("Behind NAT ask a host outside, or read the address in a bounce or in a Received field of a mail that arrived.")
 	j.caution("If strangers' mail arrives from this address, a proxy, NAT or container hides the client: hand the real address through (PROXY protocol, XCLIENT, host networking).")
 }
-

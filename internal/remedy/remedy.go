@@ -31,7 +31,9 @@ type Input struct {
 	Names []dnsname.Name
 	// MTA names the recipe of the mail server; empty: recognised from the banner.
 	MTA string
-	Now time.Time
+	// Provider names the recipe of the address's holder; empty: recognised.
+	Provider string
+	Now      time.Time
 }
 
 // Party is who can put a finding right.

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -83,13 +84,27 @@ func (j *job) configure(name, words string) {
 	if j.out.Recipe == nil {
 		j.out.Recipe = &Recipe{ID: s.ID + "/" + name, Title: s.Title, Date: s.Date, Source: s.Source, Confirmed: confirmed}
 	}
-	j.out.Steps = append(j.out.Steps, j.fill.steps(t.Steps, s.Fill, j.Address)...)
+	fill := maps.Clone(s.Fill)
+	if fill == nil {
+		fill = map[string]string{}
+	}
+	maps.Copy(fill, t.Fill)
+	j.out.Steps = append(j.out.Steps, j.fill.steps(t.Steps, fill, j.Address)...)
 	for _, c := range t.Cautions {
 		j.out.Cautions = append(j.out.Cautions, j.fill.r.Replace(c))
 	}
 	if !j.sure {
 		j.caution("The mail server was recognised by its greeting as %s; if it is another one, name it (--mta).", s.Title)
 	}
+}
+
+// Providers returns the words that Input.Provider may be, in order.
+func (b *Book) Providers() []string {
+	out := make([]string, len(b.providers))
+	for i := range b.providers {
+		out[i] = b.providers[i].ID
+	}
+	return out
 }
 
 // Servers returns the words that Input.MTA may be, in order.
