@@ -3,6 +3,8 @@ package finding
 import (
 	"fmt"
 	"slices"
+
+	"github.com/arpagate/arpagate/internal/evidence"
 )
 
 // The codes of what the doctor finds about an address beside the gate's.
@@ -18,10 +20,13 @@ var doctorEntries = slices.Concat(zoneEntries, addressEntries, listEntries, doma
 
 var addressEntries = []Entry{
 	{
-		Code: PTRLongChain, Title: "The PTR record stands behind many aliases", RFC: "RFC 1034 §3.6.2",
-		Remedy: "Whoever runs the reverse zone should let the address's alias lead straight to the name that holds the PTR record; RFC 2317 needs one alias.",
+		Code: PTRLongChain, Title: "The record stands behind too many aliases", RFC: "RFC 1034 §3.6.2",
+		Remedy: "Whoever runs the zone should let the alias lead straight to the name that holds the record; for a PTR record RFC 2317 needs one alias.",
 		text: func(a Args) string {
-			return fmt.Sprintf("Between %s and its PTR record stand %d aliases; some resolvers give up after a few.", a.Name, a.Count)
+			if a.Why == string(evidence.ChainLoop) {
+				return fmt.Sprintf("The aliases of %s lead in a circle, so that there is nothing at their end.", a.Name)
+			}
+			return fmt.Sprintf("Between %s and its record stand %d aliases; some resolvers give up after a few.", a.Name, a.Count)
 		},
 	},
 	{

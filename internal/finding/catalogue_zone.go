@@ -2,6 +2,7 @@ package finding
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -15,6 +16,8 @@ const (
 	ZoneDisagrees Code = "zone-disagrees"
 	ZoneSOA       Code = "zone-soa"
 	ZoneIsland    Code = "zone-island"
+
+	ResolverDiffers Code = "resolver-differs"
 )
 
 var zoneEntries = []Entry{
@@ -61,6 +64,13 @@ var zoneEntries = []Entry{
 		},
 	},
 	{
+		Code: ResolverDiffers, Title: "The DNS server asked here says otherwise than the zone's own", RFC: "RFC 1034 §5.3.1",
+		Remedy: "If the record was changed a short while ago, the old answer is remembered until its time is over: look again then. Otherwise examine through another DNS server, for this one changes answers.",
+		text: func(a Args) string {
+			return fmt.Sprintf("Asked for %s, our DNS server%s says %s, but every name server of the zone %s says %s. The answer here may still be believed for %d s.", a.Name, at(a.Server), part(a, 0), a.Zone, part(a, 1), a.Count)
+		},
+	},
+	{
 		Code: ZoneSOA, Title: "The zone's SOA record has times that hinder a repair", RFC: "RFC 1912 §2.2",
 		Remedy: "Nothing must be done for mail to flow; whoever runs the zone may set refresh 1 to 12 hours, retry a fraction of it, expire 2 to 4 weeks, minimum 1 hour.",
 		text: func(a Args) string {
@@ -76,11 +86,25 @@ var zoneEntries = []Entry{
 	},
 }
 
+func at(server netip.AddrPort) string {
+	if !server.IsValid() {
+		return ""
+	}
+	return " " + server.String()
+}
+
 func verb(n int, one, many string) string {
 	if n == 1 {
 		return one
 	}
 	return many
+}
+
+func part(a Args, i int) string {
+	if i < len(a.Parts) {
+		return a.Parts[i]
+	}
+	return "something else"
 }
 
 // list writes the first few of many words.

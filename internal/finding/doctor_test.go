@@ -220,6 +220,33 @@ var doctorCases = []struct {
 		}))
 	}, "zone-soa info"},
 
+	{"K135 our resolver hides a record", func() []finding.Finding {
+		return finding.OfResolver(client, zone(nil), &evidence.Answer{Question: zone(nil).Question, State: evidence.NXDomain})
+	}, "resolver-differs unknown"},
+	{"K135 our resolver makes a record up", func() []finding.Finding {
+		return finding.OfResolver(client, zone(func(z *evidence.Zone) {
+			for i := range z.Servers {
+				z.Servers[i].Answer.State = evidence.NXDomain
+			}
+		}), &evidence.Answer{Question: zone(nil).Question, State: evidence.Found, Names: names("ads.example.com")})
+	}, "resolver-differs unknown"},
+	{"our resolver says the same", func() []finding.Finding {
+		return finding.OfResolver(client, zone(nil), &zone(nil).Servers[0].Answer)
+	}, ""},
+	{"our resolver says another kind of no", func() []finding.Finding {
+		return finding.OfResolver(client, zone(func(z *evidence.Zone) {
+			for i := range z.Servers {
+				z.Servers[i].Answer.State = evidence.NXDomain
+			}
+		}), &evidence.Answer{Question: zone(nil).Question, State: evidence.NoData})
+	}, ""},
+	{"our resolver got no answer", func() []finding.Finding {
+		return finding.OfResolver(client, zone(nil), &evidence.Answer{Question: zone(nil).Question, State: evidence.ServFail})
+	}, ""},
+	{"the servers disagree, so that any answer is right", func() []finding.Finding {
+		return finding.OfResolver(client, zone(func(z *evidence.Zone) { z.Servers[1].Answer.State = evidence.NXDomain }), &evidence.Answer{Question: zone(nil).Question, State: evidence.NXDomain})
+	}, ""},
+
 	{"RFC 2317", func() []finding.Finding {
 		r := passing(client, "mail.example.org")
 		r.PTR.Aliases = names("9.0-15.113.0.203.in-addr.arpa")
@@ -229,6 +256,9 @@ var doctorCases = []struct {
 		r := passing(client, "mail.example.org")
 		r.PTR.Aliases = names("a", "b", "c", "d", "e", "f", "g", "h")
 		return finding.OfChain(r)
+	}, "ptr-long-chain warn"},
+	{"D080 aliases in a circle", func() []finding.Finding {
+		return finding.OfZone(client, &evidence.Zone{Question: evidence.Question{Name: dnsname.Reverse(client)}, ChainFault: evidence.ChainLoop})
 	}, "ptr-long-chain warn"},
 	{"IPv6 without a name", func() []finding.Finding {
 		return finding.OfFamilies(dnsname.MustParse("mail.example.org"), []*evidence.IPRev{passing(client, "mail.example.org"), nameless(client6)})
@@ -428,7 +458,7 @@ var doctorCases = []struct {
 func unreached(outcomes ...evidence.SMTPOutcome) []*evidence.SMTP {
 	var out []*evidence.SMTP
 	for i, o := range outcomes {
-		out = append(out, &evidence.SMTP{Outcome: o, Step: "connect", Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 25)})
+		out = append(out, &evidence.SMTP{Host: dnsname.MustParse(fmt.Sprintf("mx%d.example.org", i)), Outcome: o, Step: "connect", Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 25)})
 	}
 	return out
 }

@@ -119,7 +119,7 @@ func ofSPF(found []Finding, base Args, s *evidence.SPF) []Finding {
 	}
 	for i := range s.Answers {
 		if s.Answers[i].State.Trouble() {
-			f.Severity, f.Complete = Unknown, false
+			f.Severity, f.Complete, f.Args.State = Unknown, false, s.Answers[i].State
 		}
 	}
 	return append(found, f)

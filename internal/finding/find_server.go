@@ -117,10 +117,10 @@ func Unreached(p *evidence.SMTP) (how string, unreached bool) {
 
 // OfPort25 returns the one finding for all servers where none of several could
 // be connected to: then our own way out is the likely cause. It needs two
-// servers at different addresses to say so.
+// different hosts to say so.
 func OfPort25(servers []*evidence.SMTP) []Finding {
 	f := Finding{Code: Port25Blocked, Severity: Unknown}
-	seen := map[netip.Addr]bool{}
+	hosts := map[string]bool{}
 	for _, p := range servers {
 		switch p.Outcome {
 		case evidence.NotAllowed, evidence.OverBudget, evidence.Unconnected:
@@ -130,13 +130,15 @@ func OfPort25(servers []*evidence.SMTP) []Finding {
 		if !unreached {
 			return nil
 		}
-		if !seen[p.Peer.Addr()] {
-			seen[p.Peer.Addr()] = true
-			f.Args.Others = append(f.Args.Others, p.Peer.Addr())
-			f.Args.Parts = append(f.Args.Parts, fmt.Sprintf("%s: %s", p.Peer, how))
+		host := p.Host.String()
+		if p.Host.IsZero() {
+			host = p.Peer.String()
 		}
+		hosts[host] = true
+		f.Args.Others = append(f.Args.Others, p.Peer.Addr())
+		f.Args.Parts = append(f.Args.Parts, fmt.Sprintf("%s: %s", p.Peer, how))
 	}
-	if f.Args.Count = len(seen); f.Args.Count < 2 {
+	if f.Args.Count = len(f.Args.Parts); len(hosts) < 2 {
 		return nil
 	}
 	return []Finding{f}

@@ -22,10 +22,15 @@ func OfZone(addr netip.Addr, z *evidence.Zone) []Finding {
 		return nil
 	}
 	base := Args{Address: addr, Name: z.Question.Name, Zone: z.Apex}
-	if z.Apex.IsZero() {
-		return zoneUnfound(base, z)
-	}
 	var found []Finding
+	if z.ChainFault != "" {
+		base.Why, base.Count = string(z.ChainFault), len(z.Chain)
+		found = append(found, Finding{Code: PTRLongChain, Severity: Warn, Complete: true, Args: base})
+		base.Why, base.Count = "", 0
+	}
+	if z.Apex.IsZero() {
+		return append(found, zoneUnfound(base, z)...)
+	}
 	servers := within(z.Servers)
 	found = zoneSecurity(found, base, z.Security)
 	found = zoneFaulty(found, base, servers)
@@ -170,6 +175,42 @@ func zoneVersions(found []Finding, base Args, addr netip.Addr, servers []evidenc
 	return found
 }
 
+// OfResolver says whether the answer that was judged is another one than all
+// authoritative servers give, who agree. Then what was judged is old, or
+// rewritten on the way, and nobody else may see it.
+func OfResolver(addr netip.Addr, z *evidence.Zone, judged *evidence.Answer) []Finding {
+	if z == nil || judged == nil || !judged.State.Complete() || judged.Question != z.Question {
+		return nil
+	}
+	said := groups{}
+	for _, s := range within(z.Servers) {
+		if s.State != evidence.Authoritative || !s.Answer.State.Complete() || s.Answer.State.Negative() && len(s.Answer.Aliases) > 0 {
+			return nil
+		}
+		said.add(plainText(addr, &s.Answer), &s)
+	}
+	here := plainText(addr, judged)
+	if len(said.keys) != 1 || said.keys[0] == here || judged.Type != evidence.PTR && said.keys[0] != leadsBack && here != leadsBack {
+		return nil
+	}
+	return []Finding{{
+		Code: ResolverDiffers, Severity: Unknown,
+		Args: Args{
+			Address: addr, Name: z.Question.Name, Zone: z.Apex, Server: judged.Server,
+			Parts: []string{here, said.keys[0]}, Count: int(judged.TTL / time.Second),
+		},
+	}}
+}
+
+// plainText is answerText without the difference between the two ways of saying
+// no, which aliases and resolvers blur.
+func plainText(addr netip.Addr, a *evidence.Answer) string {
+	if a.State.Negative() {
+		return "that there is no such record"
+	}
+	return answerText(addr, a)
+}
+
 var (
 	v4Zone = dnsname.MustParse("in-addr.arpa")
 	v6Zone = dnsname.MustParse("ip6.arpa")
@@ -184,6 +225,8 @@ const leadsBack = "the address is there"
 func answerText(addr netip.Addr, a *evidence.Answer) string {
 	var words []string
 	switch {
+	case a.State != evidence.Found && len(a.Aliases) > 0:
+		return "alias of " + join(a.Aliases)
 	case a.State != evidence.Found:
 		return a.State.Mnemonic()
 	case a.Type == evidence.PTR:

@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/arpagate/arpagate/internal/bounce"
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/finding"
+)
+
+// ofBounce takes up the address that the receiver saw. Where the text names
+// none, the sender's domain is examined in its place.
+func (w *walk) ofBounce() {
+	b := w.target.Bounce
+	w.x.Bounce = b
+	addr := b.Address
+	if !addr.IsValid() && len(b.Addresses) == 1 {
+		addr = b.Addresses[0]
+	}
+	switch {
+	case addr.IsValid():
+		w.add(AsBounce, dnsname.Name{}, addr)
+		if !b.Domain.IsZero() && b.Domain.HostFault() == dnsname.Usable {
+			w.domain = &w.ask(b.Domain).MailDomain
+		}
+	case !b.Domain.IsZero() && b.Domain.HostFault() == dnsname.Usable:
+		w.missing(Unknown, "the text does not tell the address that the receiver saw, so the servers of %s are examined", b.Domain)
+		w.x.Target = b.Domain.String()
+		w.target.Mailbox = true
+		w.ofName(b.Domain)
+	default:
+		w.x.Error = "the text does not tell the address that the receiver saw: name it"
+		w.floor = worse(w.floor, Unknown)
+	}
+}
+
+// The states of a comparison.
+const (
+	stillWrong = "still-wrong"
+	fineNow    = "fine-now"
+	notKnown   = "unknown"
+)
+
+// explained are the findings that explain a class of refusal, by what the class
+// means: a receiver that can't find the name may have met any of them.
+var explained = map[bounce.Class][]finding.Code{
+	"missing":              missing,
+	"v6_missing":           missing,
+	"fcrdns":               unconfirmed,
+	"missing_or_fcrdns":    slices.Concat(missing, unconfirmed),
+	"v6_missing_or_fcrdns": slices.Concat(missing, unconfirmed),
+	"generic":              generic,
+	"missing_or_generic":   slices.Concat(missing, generic),
+	"rdns_tempfail":        slices.Concat(troubled, missing, unconfirmed),
+	"helo_bad":             helo,
+	"helo_syntax":          helo,
+	"helo_not_fqdn":        helo,
+	"helo_unresolvable":    helo,
+	"helo_policy":          helo,
+	"helo_ne_ptr":          slices.Concat(helo, []finding.Code{finding.HeloNotPTR, finding.HeloNotClient}, missing, unconfirmed),
+}
+
+var (
+	missing     = []finding.Code{finding.PTRMissing, finding.PTRUnusable}
+	unconfirmed = []finding.Code{finding.PTRUnconfirmed, finding.PTRTooMany}
+	generic     = []finding.Code{finding.PTRGeneric, finding.PTRGenericStatic}
+	troubled    = []finding.Code{finding.ZoneLame, finding.ZoneSilent, finding.ZoneBogus, finding.ZoneLag, finding.ZoneDisagrees, finding.PTRLongChain}
+	helo        = []finding.Code{
+		finding.HeloMissing, finding.HeloNotFQDN, finding.HeloBareIP, finding.HeloLiteralMismatch, finding.HeloUnresolvable, finding.HeloNotClient,
+	}
+)
+
+// compare holds the bounce against what was found now.
+func (w *walk) compare() {
+	b := w.target.Bounce
+	if b == nil || len(w.x.Addresses) == 0 {
+		return
+	}
+	w.x.Now = &Comparison{}
+	w.x.Now.State, w.x.Now.Say = w.stateNow(b)
+	if more := w.elsewhere(b); more != "" {
+		w.x.Now.Say += " " + more
+	}
+}
+
+func (w *walk) stateNow(b *bounce.Reading) (state, say string) {
+	codes, known := explained[b.Class]
+	if !known {
+		return notKnown, "The refusal is not about the name of the address, as far as can be told, so that its DNS says nothing of it."
+	}
+	var found []finding.Code
+	trouble := w.x.Partial
+	for _, f := range w.all() {
+		if slices.Contains(codes, f.Code) && f.Severity != finding.Unknown {
+			found = append(found, f.Code)
+		}
+		trouble = trouble || f.Severity == finding.Unknown && (f.Code == finding.DNSTrouble || f.Code == finding.ResolverDiffers || slices.Contains(codes, f.Code))
+	}
+	asksHelo := strings.HasPrefix(string(b.Class), "helo_")
+	switch {
+	case len(found) > 0:
+		return stillWrong, fmt.Sprintf("What the receiver complained of is still so (%s).", join(found))
+	case trouble:
+		return notKnown, "The DNS gives no complete answer now, so that it can't be told whether what the receiver complained of is still so."
+	case asksHelo && w.x.Addresses[0].Case != nil && !w.x.Addresses[0].Case.Conn.HeloKnown:
+		return notKnown, "The refusal is about the HELO name, which the text does not tell: name it to have it examined."
+	default:
+		return fineNow, "What the receiver complained of is not so any more. " + w.until(b)
+	}
+}
+
+// all lists every finding, causes and effects.
+func (w *walk) all() []finding.Finding {
+	var out []finding.Finding
+	take := func(problems []Problem) {
+		for i := range problems {
+			out = append(append(out, problems[i].Cause), problems[i].Effects...)
+		}
+	}
+	take(w.x.Problems)
+	for i := range w.x.Addresses {
+		take(w.x.Addresses[i].Problems)
+	}
+	return out
+}
+
+// until says how long a receiver may go on refusing if the repair was just now:
+// for as long as it may remember the old answer.
+func (w *walk) until(b *bounce.Reading) string {
+	var longest time.Duration
+	for _, s := range w.subjects {
+		for _, z := range append([]*evidence.Zone{s.reverse}, s.forward...) {
+			if z == nil {
+				continue
+			}
+			if z.SOA != nil {
+				longest = max(longest, z.SOA.NegativeTTL())
+			}
+			for i := range z.Servers {
+				longest = max(longest, z.Servers[i].Answer.TTL)
+			}
+		}
+		if r := s.iprev(); r != nil {
+			longest = max(longest, r.PTR.TTL)
+		}
+	}
+	if b.Temporary {
+		return fmt.Sprintf("The mail will go out with the next try, unless the receiver still remembers the old answer, until %s at the latest if the repair was made just now.", clock(w.x.At.Add(longest)))
+	}
+	return fmt.Sprintf("Send the mail again; a receiver that refuses still remembers the old answer, until %s at the latest if the repair was made just now.", clock(w.x.At.Add(longest)))
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+
+// elsewhere says what the address in the bounce tells of the way the mail took:
+// over IPv6, or from an address that the domain does not name.
+func (w *walk) elsewhere(b *bounce.Reading) string {
+	if !b.Address.IsValid() {
+		return ""
+	}
+	var say []string
+	if b.Address.Is6() && !b.Address.Is4In6() {
+		say = append(say, "The mail left over IPv6: a mail server prefers it where it has it, and each IPv6 address needs a name of its own.")
+	}
+	if d := w.domain; d != nil && w.x.Domain == nil && !names(d, b.Address.Unmap()) {
+		say = append(say, fmt.Sprintf("%s is neither an address of a mail server of %s nor among the senders of its SPF record: if you took another address for the one you send from, a gateway, another interface or another server sent this mail.", b.Address, d.Name))
+	}
+	return strings.Join(say, " ")
+}
+
+// names reports whether a domain names the address as its own; where its answers
+// are not complete it may.
+func names(d *evidence.MailDomain, addr netip.Addr) bool {
+	for i := range d.Hosts {
+		h := &d.Hosts[i]
+		if h.A.State.Trouble() || h.AAAA.State.Trouble() || slices.Contains(h.A.Addrs, addr) || slices.Contains(h.AAAA.Addrs, addr) {
+			return true
+		}
+	}
+	if d.MX.State.Trouble() || d.SPF == nil || len(d.SPF.Faults) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(d.SPF.Senders, func(s evidence.SPFSender) bool { return s.Network.Contains(addr) })
+}
+
+func join(codes []finding.Code) string {
+	var words []string
+	for _, c := range codes {
+		words = append(words, string(c))
+	}
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), ", ")
+}

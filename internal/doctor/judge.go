@@ -1,0 +1,238 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/finding"
+	"github.com/arpagate/arpagate/internal/receivers"
+)
+
+// judge makes an examination of what was gathered.
+func (w *walk) judge() {
+	w.notes()
+	nodes := w.findings()
+	fold(nodes)
+	w.sum(nodes)
+	w.problems(nodes)
+	w.compare()
+	w.x.Verdict = worse(w.x.Verdict, w.floor)
+}
+
+// notes says what is missing for want of time, and for our own faults.
+func (w *walk) notes() {
+	b := w.bench
+	late := b.expired()
+	b.mu.Lock()
+	broken, missed := slices.Clone(b.broken), slices.Clone(b.late)
+	b.mu.Unlock()
+	for _, text := range broken {
+		w.missing(Unknown, "%s", text)
+	}
+	for _, part := range missed {
+		w.missing(Unknown, "%s: not ready in time", part)
+	}
+	if late {
+		w.x.Partial = true
+		w.missing(Unknown, "the time ran out before all answers were in")
+	}
+	w.barred()
+}
+
+// barred notes the servers that we would not, or could not, connect to.
+func (w *walk) barred() {
+	why := map[evidence.SMTPOutcome]string{
+		evidence.NotAllowed:  "no connection is made to such an address",
+		evidence.OverBudget:  "too many connections were made already",
+		evidence.Unconnected: "there was no time left",
+	}
+	left := map[evidence.SMTPOutcome][]string{}
+	for _, s := range w.subjects {
+		if s.smtp != nil && why[s.smtp.Outcome] != "" {
+			left[s.smtp.Outcome] = append(left[s.smtp.Outcome], s.addr.String())
+			s.smtp = nil
+		}
+	}
+	for _, outcome := range []evidence.SMTPOutcome{evidence.NotAllowed, evidence.OverBudget, evidence.Unconnected} {
+		if len(left[outcome]) > 0 {
+			w.missing(Pass, "port 25 of %s was not examined: %s", strings.Join(left[outcome], ", "), why[outcome])
+		}
+	}
+}
+
+// findings collects what everything means; scope 0 is the target itself, scope
+// i+1 the i-th address.
+func (w *walk) findings() []node {
+	var nodes []node
+	add := func(scope int, smtp bool, found []finding.Finding) {
+		for _, f := range found {
+			nodes = append(nodes, node{Finding: f, scope: scope, smtp: smtp})
+		}
+	}
+	if w.x.Domain != nil {
+		add(0, false, finding.OfDomain(w.x.Domain))
+	}
+	var needed []*evidence.SMTP
+	for i, s := range w.subjects {
+		add(i+1, false, w.ofAddress(s))
+		if s.smtp != nil {
+			add(i+1, true, finding.OfServer(finding.Server{SMTP: s.smtp, IPRev: s.iprev(), Names: s.names, Needed: s.role == AsMX}))
+			if s.role == AsMX {
+				needed = append(needed, s.smtp)
+			}
+		}
+	}
+	add(0, false, finding.OfPort25(needed))
+	w.families(add)
+	if w.x.Domain != nil {
+		add(0, false, finding.OfAlignment(w.x.Domain.Name, w.iprevs(func(*subject) bool { return true })))
+	}
+	return nodes
+}
+
+// ofAddress collects what concerns one address.
+func (w *walk) ofAddress(s *subject) []finding.Finding {
+	var found []finding.Finding
+	zones := append([]*evidence.Zone{s.reverse}, s.forward...)
+	for _, z := range zones {
+		if z == nil || w.unasked(s, z) {
+			continue
+		}
+		found = append(found, finding.OfZone(s.addr, z)...)
+		found = append(found, finding.OfResolver(s.addr, z, s.answer(z.Question))...)
+	}
+	if s.judged != nil {
+		found = append(found, s.judged.Findings...)
+		found = append(found, finding.OfChain(&s.judged.Evidence.IPRev)...)
+	}
+	return append(found, finding.OfLists(s.addr, s.lists)...)
+}
+
+// answer returns what our resolver said to the question of a zone, nil where it
+// was not asked.
+func (s *subject) answer(q evidence.Question) *evidence.Answer {
+	v := s.view()
+	if v == nil {
+		return nil
+	}
+	if v.IPRev.PTR.Question == q {
+		return &v.IPRev.PTR
+	}
+	for i := range v.IPRev.Names {
+		for j := range v.IPRev.Names[i].Forward {
+			if a := &v.IPRev.Names[i].Forward[j]; a.Question == q {
+				return a
+			}
+		}
+	}
+	for i := range v.Helo.Answers {
+		if a := &v.Helo.Answers[i]; a.Question == q {
+			return a
+		}
+	}
+	return nil
+}
+
+// unasked reports whether none of a zone's servers could be asked, while our
+// resolver has its answers from them: then it is our own way to them that is
+// shut, which says nothing about the zone.
+func (w *walk) unasked(s *subject, z *evidence.Zone) bool {
+	answer := s.answer(z.Question)
+	if z.Apex.IsZero() || answer == nil || !answer.State.Complete() {
+		return false
+	}
+	for i := range z.Servers {
+		switch z.Servers[i].State {
+		case evidence.Silent, evidence.Unreachable, evidence.Barred, evidence.Unasked:
+		default:
+			return false
+		}
+	}
+	w.missing(Pass, "the name servers of %s could not be asked one by one: none answers us, though our DNS server has its answers from them; UDP and TCP port 53 may be shut on our way out", z.Apex)
+	return true
+}
+
+// families looks for hosts that can send over IPv6 without a name.
+func (w *walk) families(add func(int, bool, []finding.Finding)) {
+	seen := map[string]bool{}
+	for _, s := range w.subjects {
+		host := s.host.String()
+		if host == "" || seen[host] {
+			continue
+		}
+		seen[host] = true
+		all := w.iprevs(func(other *subject) bool { return other.host == s.host })
+		for _, f := range finding.OfFamilies(s.host, all) {
+			at := slices.IndexFunc(w.subjects, func(other *subject) bool { return other.addr == f.Args.Address })
+			add(at+1, false, []finding.Finding{f})
+		}
+	}
+}
+
+func (w *walk) iprevs(of func(*subject) bool) []*evidence.IPRev {
+	var out []*evidence.IPRev
+	for _, s := range w.subjects {
+		if r := s.iprev(); r != nil && of(s) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// sum makes the verdicts. Each finding counts where it was made, except one that
+// rests on an answer which nobody else may get.
+func (w *walk) sum(nodes []node) {
+	verdict := make([]Verdict, len(w.subjects)+1)
+	smtp := make([]Verdict, len(w.subjects)+1)
+	for i := range verdict {
+		verdict[i], smtp[i] = Pass, Pass
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		of := verdict
+		if n.smtp {
+			of = smtp
+		}
+		if at := root(nodes, i); at == i || nodes[at].Code != finding.ResolverDiffers {
+			of[n.scope] = worse(of[n.scope], verdicts[n.Severity])
+		}
+	}
+	w.x.Verdict = verdict[0]
+	for i, s := range w.subjects {
+		v := verdict[i+1]
+		if r := s.iprev(); r == nil || r.Result == evidence.Unjudged {
+			v = worse(v, Unknown)
+		}
+		w.x.Addresses = append(w.x.Addresses, Address{
+			Address: s.addr, Host: s.host, Role: s.role, Verdict: v, Case: s.judged, Assumed: s.assumed,
+			Reverse: s.reverse, Forward: s.forward, Lists: s.lists, Origin: s.origin, Problems: []Problem{},
+			Receivers: w.receivers(s),
+		})
+		w.x.Verdict = worse(w.x.Verdict, v)
+		if s.smtp != nil {
+			w.x.Servers = append(w.x.Servers, Server{SMTP: s.smtp, Verdict: smtp[i+1], Problems: []Problem{}})
+			w.x.Verdict = worse(w.x.Verdict, smtp[i+1])
+		}
+	}
+}
+
+// receivers says what receivers do with the address.
+func (w *walk) receivers(s *subject) (verdicts []receivers.Verdict) {
+	if w.Judge == nil || s.judged == nil || s.iprev().Result == evidence.Unjudged {
+		return nil
+	}
+	defer w.survive("the receivers' verdicts on " + s.addr.String())
+	return w.Judge(receivers.Identity{
+		View: s.view(), Lists: s.lists,
+		Findings: append(slices.Clone(s.judged.Findings), finding.OfLists(s.addr, s.lists)...),
+	})
+}
+
+// survive, deferred, keeps a fault of one part from taking the others along.
+func (w *walk) survive(part string) {
+	if cause := recover(); cause != nil {
+		w.missing(Unknown, "%s", fmt.Sprintf("%s: broken off by a fault of our own (%v)", part, cause))
+	}
+}

@@ -1,0 +1,198 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/finding"
+	"github.com/arpagate/arpagate/internal/remedy"
+)
+
+// group is one problem before it has its place.
+type group struct {
+	Problem
+	scope int
+	smtp  bool
+	// places are the scopes in which the same cause was found.
+	places []int
+}
+
+// problems puts the effects under their causes, tells what several addresses
+// have in common once, and adds the remedies.
+func (w *walk) problems(nodes []node) {
+	groups := grouped(nodes)
+	groups = merge(groups)
+	for i := range groups {
+		g := &groups[i]
+		g.Remedy = w.remedy(g)
+		w.place(g)
+	}
+}
+
+func grouped(nodes []node) []group {
+	var groups []group
+	at := map[int]int{}
+	for i := range nodes {
+		if nodes[i].cause < 0 {
+			at[i] = len(groups)
+			groups = append(groups, group{Problem: Problem{Cause: nodes[i].Finding}, scope: nodes[i].scope, smtp: nodes[i].smtp, places: []int{nodes[i].scope}})
+		}
+	}
+	for i := range nodes {
+		if nodes[i].cause >= 0 {
+			g := &groups[at[root(nodes, i)]]
+			g.Effects = append(g.Effects, nodes[i].Finding)
+		}
+	}
+	return groups
+}
+
+// merge tells a cause once that several addresses share: the fault of a zone or
+// of a DNS list, and DNS trouble of one kind at one of our DNS servers.
+func merge(groups []group) []group {
+	var out []group
+	at := map[string]int{}
+	for _, g := range groups {
+		key := shared(&g.Cause)
+		old, again := at[key]
+		if key == "" || !again {
+			if key != "" {
+				at[key] = len(out)
+			}
+			out = append(out, g)
+			continue
+		}
+		out[old].take(&g)
+	}
+	for i := range out {
+		if len(out[i].places) > 1 {
+			out[i].scope = 0
+		}
+	}
+	return out
+}
+
+// shared names what a cause has in common with others of its kind, empty where
+// each stands for itself.
+func shared(f *finding.Finding) string {
+	switch f.Code {
+	case finding.ZoneLame, finding.ZoneSilent, finding.ZoneBogus, finding.ZoneIsland, finding.ZoneSOA, finding.ZoneLag, finding.ZoneDisagrees:
+		return fmt.Sprintf("%s %s", f.Code, f.Args.Zone)
+	case finding.ListBroken, finding.ListRefused, finding.ListRewritten, finding.ListSilent:
+		return fmt.Sprintf("%s %s", f.Code, f.Args.Zone)
+	case finding.DNSTrouble:
+		return fmt.Sprintf("%s %s %s", f.Code, f.Args.State, f.Args.Server)
+	default:
+		return ""
+	}
+}
+
+// take adds another group with the same cause.
+func (g *group) take(other *group) {
+	if verdicts[other.Cause.Severity] == Warn && g.Cause.Severity == finding.Info {
+		covers := g.Cause.Args.Covers
+		g.Cause = other.Cause
+		g.Cause.Args.Covers = covers
+	}
+	for _, f := range []*finding.Finding{&g.Cause, &other.Cause} {
+		if addr := f.Args.Address; addr.IsValid() && !slices.Contains(g.Cause.Args.Covers, addr) {
+			g.Cause.Args.Covers = append(slices.Clone(g.Cause.Args.Covers), addr)
+		}
+	}
+	for _, e := range other.Effects {
+		if !slices.ContainsFunc(g.Effects, func(f finding.Finding) bool {
+			return f.Code == e.Code && f.Args.Address == e.Args.Address && f.Args.Name == e.Args.Name
+		}) {
+			g.Effects = append(g.Effects, e)
+		}
+	}
+	for _, p := range other.places {
+		if !slices.Contains(g.places, p) {
+			g.places = append(g.places, p)
+		}
+	}
+}
+
+// place hands a problem to the address, the server or the target that it is of.
+func (w *walk) place(g *group) {
+	switch {
+	case g.scope == 0:
+		w.x.Problems = append(w.x.Problems, g.Problem)
+	case g.smtp:
+		s := w.subjects[g.scope-1]
+		for i := range w.x.Servers {
+			if w.x.Servers[i].SMTP == s.smtp {
+				w.x.Servers[i].Problems = append(w.x.Servers[i].Problems, g.Problem)
+			}
+		}
+	default:
+		a := &w.x.Addresses[g.scope-1]
+		a.Problems = append(a.Problems, g.Problem)
+	}
+}
+
+// remedy asks for the remedy of a cause, with all that is known of the first
+// place where it was found.
+func (w *walk) remedy(g *group) *remedy.Remedy {
+	if w.Remedy == nil || g.Cause.Severity == finding.Info {
+		return nil
+	}
+	defer w.survive("the remedy for " + string(g.Cause.Code))
+	in := remedy.Input{Finding: g.Cause, MTA: w.MTA, Now: w.x.At, Wanted: w.target.Wanted}
+	if at := slices.IndexFunc(g.places, func(p int) bool { return p > 0 }); at >= 0 {
+		s := w.subjects[g.places[at]-1]
+		in.Address, in.View, in.Reverse, in.Forward, in.Origin, in.SMTP = s.addr, s.view(), s.reverse, s.forward, s.origin, s.smtp
+		in.Wanted, in.Names = w.wanted(s)
+	}
+	return w.Remedy(in)
+}
+
+// wanted returns the name that an address should have: what the operator asked
+// for, what the server says in HELO or answers to EHLO, the host that led to it,
+// or the name it has; and the others that would do.
+func (w *walk) wanted(s *subject) (best dnsname.Name, others []dnsname.Name) {
+	var names []dnsname.Name
+	add := func(n dnsname.Name) {
+		if n.HostFault() == dnsname.Usable && !private(n) && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	add(w.target.Wanted)
+	if v := s.view(); v != nil && !s.assumed {
+		add(v.Helo.Name)
+	}
+	if s.smtp != nil {
+		if h := evidence.ReadHelo(s.smtp.EHLOName); h.Kind == evidence.HeloName {
+			add(h.Name)
+		}
+	}
+	add(s.host)
+	if r := s.iprev(); r != nil {
+		add(r.Confirmed)
+		for i := range r.Names {
+			add(r.Names[i].Name)
+		}
+	}
+	for _, n := range serverNames(s.smtp) {
+		add(n)
+	}
+	if len(names) == 0 {
+		return dnsname.Name{}, nil
+	}
+	return names[0], names[1:]
+}
+
+// private reports whether the name is of a domain that local networks use, and
+// that nobody else can look up.
+func private(n dnsname.Name) bool {
+	text := n.String()
+	switch text[strings.LastIndexByte(text, '.')+1:] {
+	case "local", "lan", "internal", "intranet", "home", "corp", "localdomain", "arpa":
+		return true
+	default:
+		return false
+	}
+}
