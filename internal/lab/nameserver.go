@@ -20,7 +20,6 @@ type nameServer struct {
 	// sets are the record sets as this server alone has them; an empty one says
 	// that it lacks what the world has.
 	sets map[key][]dns.RR
-	line int // of the first exception, for a server without a zone
 }
 
 // manner is how a server answers for one zone.
@@ -35,7 +34,8 @@ func isAddress(fields []string, word string) bool {
 	if fields[0] != word || len(fields) < 2 {
 		return false
 	}
-	_, err := netip.ParseAddr(fields[1])
+	first, _, _ := strings.Cut(fields[1], ",")
+	_, err := netip.ParseAddr(first)
 	return err == nil
 }
 
@@ -50,21 +50,33 @@ func (w *World) server(address string) (*nameServer, error) {
 	return w.servers[addr], nil
 }
 
-// nameServer reads "ns ADDRESS ZONE [WORD ...]".
+// nameServer reads "ns ADDRESS[,ADDRESS...] ZONE [WORD ...]".
 func (w *World) nameServer(fields []string) error {
 	if len(fields) < 3 {
 		return errors.New("want ns ADDRESS ZONE [WORD ...]")
-	}
-	s, err := w.server(fields[1])
-	if err != nil {
-		return err
 	}
 	zone, err := dnsname.Parse(fields[2])
 	if err != nil {
 		return fmt.Errorf("bad name %q: %w", fields[2], err)
 	}
-	var m manner
-	for _, word := range fields[3:] {
+	m, closed, err := manners(fields[3:])
+	if err != nil {
+		return err
+	}
+	for _, address := range strings.Split(fields[1], ",") {
+		s, err := w.server(address)
+		if err != nil {
+			return err
+		}
+		s.zones[zone] = m
+		s.closed = s.closed || closed
+	}
+	return nil
+}
+
+// manners reads the words behind a name server's zone.
+func manners(words []string) (m manner, closed bool, err error) {
+	for _, word := range words {
 		switch word {
 		case "refused":
 			m.rcode = dns.RcodeRefused
@@ -73,7 +85,7 @@ func (w *World) nameServer(fields []string) error {
 		case "silent":
 			m.silent = true
 		case "closed":
-			s.closed = true
+			closed = true
 		case "noaa":
 			m.noAA = true
 		case "upward":
@@ -82,14 +94,13 @@ func (w *World) nameServer(fields []string) error {
 			number, ok := strings.CutPrefix(word, "serial=")
 			serial, err := strconv.ParseUint(number, 10, 32)
 			if !ok || err != nil {
-				return fmt.Errorf("unknown word %q of a name server", word)
+				return m, false, fmt.Errorf("unknown word %q of a name server", word)
 			}
 			n := uint32(serial)
 			m.serial = &n
 		}
 	}
-	s.zones[zone] = m
-	return nil
+	return m, closed, nil
 }
 
 // exception reads "at ADDRESS RECORD", "at ADDRESS ptr ADDRESS [TTL] NAME" and

@@ -29,9 +29,10 @@ const (
 //	!delay 300ms NAME|ADDRESS [TYPE]
 //	;= ADDRESS HELO RESULT TITLE   a Host; "-" for a client without HELO
 //	secure NAME                    the resolver vouches for what is below (AD)
-//	ns ADDRESS ZONE [WORD ...]     a name server of the zone, see ListenNameServers
+//	ns ADDRESS[,...] ZONE [WORD ...]   name servers of a zone, see ListenNameServers
 //	at ADDRESS [ptr] RECORD        a record set as that server alone has it
 //	at ADDRESS none NAME|ADDRESS [TYPE]    one that it lacks
+//	smtp ADDRESS[,...] [WORD|KEY=VALUE ...]    a mail server, see ListenSMTP
 //
 // The faults are servfail, refused, notimp, timeout (no answer), malformed,
 // truncated (whole over TCP), bogus (SERVFAIL, EDE 6), filtered (NXDOMAIN, EDE
@@ -41,11 +42,20 @@ const (
 //
 // The words of a name server are refused, servfail (so it answers), silent (not at
 // all), closed (nobody listens there), noaa (without authority), upward (refers to
-// the root) and serial=N (of its SOA record). Errors name the line.
+// the root) and serial=N (of its SOA record).
+//
+// A mail server says name=NAME, or banner=NAME and ehlo=NAME apart, greets after
+// delay=300ms, replies after slow=1s, or greets with reject=554. It is closed
+// (nobody listens), silent, garbled, knows helo alone, or ends by hangup. Its
+// certificate is tls=valid, selfsigned, expired, early, broken or none, for
+// names=NAME,... (its EHLO name); with inject it carries commands over into TLS.
+// It takes mail for domains=NAME,... (its name and the one above), refuses with
+// postmaster=550 and abuse=550, tells with vrfy=on and expn=on, and takes mail
+// for everybody with relay=open. Errors name the line.
 func Parse(text string) (*World, error) {
 	w := &World{
 		Now: time.Now, sets: map[key][]dns.RR{}, names: map[dnsname.Name]bool{}, faults: map[key]fault{},
-		servers: map[netip.Addr]*nameServer{},
+		servers: map[netip.Addr]*nameServer{}, mail: map[netip.Addr]mailHost{},
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -90,6 +100,8 @@ func (w *World) directive(line string) (string, error) {
 		return "", w.nameServer(uncomment(line))
 	case isAddress(fields, "at"):
 		return "", w.exception(uncomment(line))
+	case isAddress(fields, "smtp"):
+		return "", w.mailServer(uncomment(line))
 	case fields[0][0] == '!':
 		return "", w.fault(uncomment(line))
 	}

@@ -58,7 +58,9 @@ func TestServerSaysWhatMemorySays(t *testing.T) {
 	w := lab.Default()
 	s := listen(t, w)
 	for _, name := range append(w.Names(), dnsname.MustParse("no-such-name.example.org")) {
-		for _, kind := range []evidence.Type{evidence.A, evidence.AAAA, evidence.PTR, evidence.MX, evidence.TXT} {
+		for _, kind := range []evidence.Type{
+			evidence.A, evidence.AAAA, evidence.PTR, evidence.MX, evidence.TXT, evidence.NS, evidence.SOA, evidence.DS, evidence.DNSKEY,
+		} {
 			want := w.Ask(t.Context(), evidence.Question{Name: name, Type: kind}).Wait()[0]
 			wait := 10 * time.Second
 			if want.State == evidence.Timeout {
@@ -100,6 +102,12 @@ func compare(t *testing.T, want evidence.Answer, r *dns.Msg, err error) {
 		} else {
 			chain = append(chain, text)
 		}
+	}
+	if want.State == evidence.Malformed { // which the reader of the chain finds out
+		if len(chain) < 2 {
+			t.Errorf("%s: chain %q, want %s", q, chain, said(want))
+		}
+		return
 	}
 	if len(data) != want.Total {
 		t.Errorf("%s: %d records, want %s", q, len(data), said(want))

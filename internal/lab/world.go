@@ -38,6 +38,7 @@ type World struct {
 	// secure are the zones whose answers the resolver vouches for.
 	secure  []dnsname.Name
 	servers map[netip.Addr]*nameServer
+	mail    map[netip.Addr]mailHost
 
 	mu  sync.Mutex
 	log []evidence.Question
