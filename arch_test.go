@@ -76,6 +76,7 @@ var outside = []guard{
 	{"net/netip", "*", "addresses are values"},
 	{"net/url", "*", "addresses are values"},
 	{"net/http", "httpd metrics watch cmd", "HTTP is a door like any other"},
+	{"net/mail", "bounce config watch", "the headers of a report, and addresses to write to"},
 	{"net/smtp", "watch", "no room sends mail but who tells the admin of a change"},
 	{"os", "listen resolver store config lab cmd", "files and the environment belong to the rooms that keep them"},
 	{"os/exec", "cmd", "no room runs commands on what a stranger said"},

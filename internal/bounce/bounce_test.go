@@ -1,0 +1,99 @@
+package bounce_test
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/arpagate/arpagate/internal/bounce"
+)
+
+func open(t testing.TB) *bounce.Reader {
+	t.Helper()
+	r, err := bounce.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// sample is a row of testdata/samples.tsv.
+type sample struct {
+	rule, code, enhanced, address, text string
+}
+
+func samples(t testing.TB) []sample {
+	t.Helper()
+	body, err := os.ReadFile("testdata/samples.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []sample
+	for line := range strings.Lines(string(body)) {
+		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		if len(f) != 5 {
+			t.Fatalf("%q has %d fields", line, len(f))
+		}
+		out = append(out, sample{f[0], f[1], f[2], f[3], strings.ReplaceAll(f[4], `\n`, "\n")})
+	}
+	return out
+}
+
+func (s sample) check(t *testing.T, got bounce.Reading, err error) {
+	t.Helper()
+	want := s.rule
+	if want == "-" {
+		want = ""
+	}
+	address := ""
+	if got.Address.IsValid() {
+		address = got.Address.String()
+	}
+	if err != nil || got.Rule != want || (got.Class == bounce.Other) != (want == "") {
+		t.Errorf("%q: rule %q, class %q, %v; want rule %q", s.text, got.Rule, got.Class, err, want)
+	}
+	if strconv.Itoa(got.Code) != s.code || got.Enhanced != s.enhanced || address != s.address {
+		t.Errorf("%q: code %d, enhanced %q, address %q; want %s, %q, %q", s.text, got.Code, got.Enhanced, address, s.code, s.enhanced, s.address)
+	}
+	if got.Temporary != (s.code[0] == '4') {
+		t.Errorf("%q: temporary %v", s.text, got.Temporary)
+	}
+}
+
+// TestSamples holds each text against the rules, as a reply that was pasted and
+// as what other servers make of it.
+func TestSamples(t *testing.T) {
+	r := open(t)
+	seen := map[string]bool{}
+	for _, s := range samples(t) {
+		seen[s.rule] = true
+		got, err := r.Read(s.text)
+		s.check(t, got, err)
+		if got.Format != "reply" {
+			t.Errorf("%q: format %q", s.text, got.Format)
+		}
+		folded := strings.ReplaceAll(s.text, "\n", " ")
+		for how, text := range map[string]string{
+			"Postfix's log":    "Jan  2 03:04:05 mail postfix/smtp[1]: 4F1A2B3C4D: host mx.example.org[198.51.100.9] said: " + folded + " (in reply to RCPT TO command)",
+			"Postfix's report": "<b@example.org>: host mx.example.org[198.51.100.9] said: " + strings.ReplaceAll(s.text, "\n", "\n    ") + " (in reply to RCPT TO command)\n",
+			"Exim's log":       "2026-01-02 03:04:08 1tABCD-000000012Xy-3ZzZ ** b@example.org R=dnslookup T=remote_smtp H=mx.example.org [198.51.100.9]: SMTP error from remote mail server after RCPT TO:<b@example.org>: " + strings.ReplaceAll(s.text, "\n", `\n`),
+			"a quotation":      "> " + strings.ReplaceAll(s.text, "\n", "\n> "),
+			"upper case":       strings.ToUpper(s.text),
+			"DOS lines":        strings.ReplaceAll(s.text, "\n", "\r\n"),
+		} {
+			t.Run(how, func(t *testing.T) {
+				got, err := r.Read(text)
+				s.check(t, got, err)
+			})
+		}
+	}
+	for _, rule := range r.Rules() {
+		if !seen[rule.ID] {
+			t.Errorf("rule %s has no sample", rule.ID)
+		}
+	}
+}
