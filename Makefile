@@ -6,6 +6,7 @@
 # make classifier         train the weights of the PTR name classifier on CORPUS
 # make classifier-report  report its figures in cross-validation on CORPUS
 # make docs   write the generated pages anew, and what the examples print
+# make comparison  write docs/comparison.md anew, with what other tools say
 # make build  the program, in bin/arpagate
 # make clean  remove what was built
 
@@ -68,6 +69,10 @@ classifier-report:
 docs: build
 	./bin/arpagate docs --out docs
 	go test -count=1 -run='^(TestMadeParts|TestExamples)$$' ./cmd/arpagate -update
+
+comparison:
+	@test/setup peers
+	go test -count=1 -timeout 30m -run='^TestComparison$$' ./test/doctor -comparison '$(CURDIR)/bin/comparison'
 
 clean:
 	rm -rf bin

@@ -1,0 +1,158 @@
+package doctor_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// report is the JSON document of check, as far as it is looked at.
+type report struct {
+	Target    string    `json:"target"`
+	Verdict   string    `json:"verdict"`
+	Partial   bool      `json:"partial"`
+	Problems  []problem `json:"problems"`
+	Addresses []struct {
+		Address  netip.Addr `json:"address"`
+		Problems []problem  `json:"problems"`
+	} `json:"addresses"`
+	Servers []struct {
+		Problems []problem `json:"problems"`
+	} `json:"servers"`
+}
+
+type problem struct {
+	Cause   cause   `json:"cause"`
+	Effects []cause `json:"effects"`
+	Remedy  *remedy `json:"remedy"`
+}
+
+type cause struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Text     string `json:"text"`
+}
+
+type remedy struct {
+	Party string            `json:"party"`
+	Do    string            `json:"do"`
+	Texts map[string]string `json:"texts"`
+	Steps []struct {
+		Say     string `json:"say"`
+		Command string `json:"command"`
+		File    string `json:"file"`
+		Lines   string `json:"lines"`
+	} `json:"steps"`
+	Ready *struct {
+		OK  bool     `json:"ok"`
+		Why []string `json:"why"`
+	} `json:"ready"`
+	Visible *struct {
+		First time.Time `json:"first"`
+		Last  time.Time `json:"last"`
+	} `json:"visible"`
+}
+
+// all are the problems of the target, its addresses and servers.
+func (r *report) all() []problem {
+	out := slices.Clone(r.Problems)
+	for i := range r.Addresses {
+		out = append(out, r.Addresses[i].Problems...)
+	}
+	for i := range r.Servers {
+		out = append(out, r.Servers[i].Problems...)
+	}
+	return out
+}
+
+// faults are the causes with their parties, and info the codes of those that
+// are information only; each once.
+func (r *report) faults() (faults []fault, info []string) {
+	for _, p := range r.all() {
+		f := fault{code: p.Cause.Code}
+		if p.Remedy != nil {
+			f.party = p.Remedy.Party
+		}
+		switch {
+		case p.Cause.Severity == "info":
+			if !slices.Contains(info, f.code) {
+				info = append(info, f.code)
+			}
+		case !slices.Contains(faults, f):
+			faults = append(faults, f)
+		}
+	}
+	return faults, info
+}
+
+// find returns the problem with the code, nil without.
+func (r *report) find(code string) *problem {
+	all := r.all()
+	for i := range all {
+		if all[i].Cause.Code == code {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+const config = `[dns]
+servers = ["127.0.0.1:53"]
+
+[store]
+url = "sqlite:%s"
+
+[doctor]
+map = [
+%s]
+`
+
+// writeConfig maps every address of the world to its twin.
+func (s *site) writeConfig(t *testing.T) string {
+	t.Helper()
+	var pairs strings.Builder
+	for a := range s.local {
+		for _, port := range []uint16{25, 53} {
+			fmt.Fprintf(&pairs, "    \"%s=%s\",\n", netip.AddrPortFrom(a, port), netip.AddrPortFrom(twin(a), port))
+		}
+	}
+	return s.write(t, fmt.Sprintf(config, s.Path("arpagate.db"), pairs.String()), "arpagate.toml")
+}
+
+// check examines a target with the built program. The exit code is not looked
+// at: the document has the verdict.
+func (s *site) check(t *testing.T, target string, args ...string) *report {
+	t.Helper()
+	cmd := s.Server.Command(s.BuildGate(t), append([]string{"check", target, "--json", "--config", s.Path("arpagate.toml")}, args...)...)
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+s.ca.file)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var r report
+	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
+		t.Fatalf("%q: %v, %v\n%s\n%s", cmd.Args, err, jsonErr, stdout.Bytes(), stderr.Bytes())
+	}
+	return &r
+}
+
+// describe is a report in a few lines, for a test that fails.
+func (r *report) describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, partial %v\n", r.Target, r.Verdict, r.Partial)
+	for _, p := range r.all() {
+		fmt.Fprintf(&b, "  %s %s: %s\n", p.Cause.Severity, p.Cause.Code, p.Cause.Text)
+		for _, e := range p.Effects {
+			fmt.Fprintf(&b, "    effect %s %s\n", e.Severity, e.Code)
+		}
+		if p.Remedy != nil {
+			fmt.Fprintf(&b, "    %s: %s\n", p.Remedy.Party, p.Remedy.Do)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,53 @@
+package doctor_test
+
+import (
+	"flag"
+	"os"
+	"os/signal"
+	"slices"
+	"testing"
+	"time"
+)
+
+// worlds are all targets.
+func worlds() []world {
+	return slices.Concat(ptrWorlds, zoneWorlds, domainWorlds, mtaWorlds, dnsWorlds)
+}
+
+// hold leaves the world standing for a while, to look around in it with
+// ip netns exec.
+var hold = flag.Duration("hold", 0, "keep the worlds for this time instead of examining them")
+
+// TestWorlds examines every target, applies the remedies, and examines again.
+func TestWorlds(t *testing.T) {
+	all := worlds()
+	s := newSite(t, all)
+	s.writeConfig(t)
+	if *hold > 0 {
+		t.Logf("the world is the namespace %s, its files are in %s", s.Server.Name, s.Dir)
+		ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
+		defer stop()
+		select {
+		case <-ctx.Done():
+		case <-time.After(*hold):
+		}
+		return
+	}
+	for i := range all {
+		t.Run(all[i].name, func(t *testing.T) { s.examine(t, &all[i]) })
+	}
+}
+
+// examine compares the report with what was planted.
+func (s *site) examine(t *testing.T, w *world) {
+	t.Parallel()
+	r := s.check(t, w.target, w.args...)
+	if !w.holds(r) {
+		faults, info := r.faults()
+		t.Errorf("faults %v, want %v; information %v, want %v\n%s", faults, w.want, info, w.info, r.describe())
+		return
+	}
+	if w.mend != nil {
+		w.mend(&mender{s: s, t: t, world: w, report: r})
+	}
+}
