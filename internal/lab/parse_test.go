@@ -33,6 +33,14 @@ func TestParseErrors(t *testing.T) {
 		{"a.example.org CNAME b.example.org\na.example.org A 203.0.113.1\n", `lab: line 2: "a.example.org." has a CNAME`},
 		{"a.example.org SOA ( ns. host.\n 1 2 3 4 x )\n", "lab: line 2: "},
 		{strings.Repeat("$GENERATE 0-65535 a$.example.org A 203.0.113.1\n", 2), "more than 70000 records"},
+		{"smtp 203.0.113.1 tls=maybe", `lab: line 1: bad word "tls=maybe" of a mail server: want valid, none, `},
+		{"smtp 203.0.113.1 reject=220", `want a code from 400 to 599`},
+		{"smtp 203.0.113.1 delay=2h", `want a duration`},
+		{"smtp 203.0.113.1 name=", `want a name`},
+		{"smtp 203.0.113.1 relay=yes", `want open`},
+		{"smtp 203.0.113.1 loud", `unknown word "loud" of a mail server`},
+		{"smtp 203.0.113.1,mail.example.org", `lab: line 1: bad address "mail.example.org"`},
+		{"smtp 203.0.113.1\nsmtp 192.0.2.1,203.0.113.1 silent", `lab: line 2: a second smtp line for 203.0.113.1`},
 		{";= 203.0.113.1 mail.example.org pass", "lab: line 1: want ;= ADDRESS HELO RESULT TITLE"},
 		{";= 203.0.113 mail.example.org pass a host", `lab: line 1: bad address "203.0.113"`},
 		{";= 203.0.113.1 mail.example.org good a host", `unknown iprev result "good"`},
@@ -57,6 +65,7 @@ func TestParseHosts(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(smallWorld)
 	f.Add("$ORIGIN example.org.\n@ IN A 203.0.113.1\n ( AAAA\n 2001:db8::1 )\n$GENERATE 1-3 a$ A 203.0.113.$\n")
+	f.Add("smtp 203.0.113.1,2001:db8::1 name=mail.example.org delay=1s tls=none relay=open silent\n")
 	f.Add("!delay 1s \\000.example.org TYPE65280\nptr ::ffff:203.0.113.1 .\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		w, err := lab.Parse(text)

@@ -104,7 +104,10 @@ func (s *session) mailboxes(t evidence.SMTPTarget) (err error) {
 // plainest form. Forms like user%example.org@own are left out: to take them is
 // no sign of relaying, for they may be local names.
 func (s *session) relay(t evidence.SMTPTarget) (*evidence.SMTPReply, error) {
-	from, to := strangers(t)
+	from, to, ok := s.strangers(t)
+	if !ok {
+		return nil, nil
+	}
 	host := strings.TrimSuffix(t.Host.String(), ".")
 	forms := []struct{ from, to string }{
 		{"", "relay-test@" + to},
@@ -144,20 +147,20 @@ func (s *session) envelope(from, to string) (*evidence.SMTPReply, error) {
 	return s.command("rcpt", "RCPT TO:<"+to+">")
 }
 
-// strangers returns two domains that are not the server's own.
-func strangers(t evidence.SMTPTarget) (from, to string) {
-	var free []string
-	for _, domain := range []string{"example.org", "example.net", "example.com"} {
-		mine := false
-		for _, n := range []string{t.Host.String(), t.Domain.String()} {
-			n = strings.TrimSuffix(n, ".")
-			mine = mine || n == domain || strings.HasSuffix(n, "."+domain)
-		}
-		if !mine {
-			free = append(free, domain)
-		}
+// strangers returns two domains, perhaps the same, that are not the server's own
+// by any name that we know of it; ok is false where there is none.
+func (s *session) strangers(t evidence.SMTPTarget) (from, to string, ok bool) {
+	known := []string{t.Host.String(), t.Domain.String(), s.out.BannerName.Raw(), s.out.EHLOName.Raw()}
+	free := slices.DeleteFunc([]string{"example.org", "example.net", "example.com"}, func(domain string) bool {
+		return slices.ContainsFunc(known, func(name string) bool {
+			name = strings.ToLower(strings.TrimSuffix(name, "."))
+			return name == domain || strings.HasSuffix(name, "."+domain)
+		})
+	})
+	if len(free) == 0 {
+		return "", "", false
 	}
-	return free[len(free)-1], free[0]
+	return free[len(free)-1], free[0], true
 }
 
 // inject sends a command in the clear behind STARTTLS, and reports whether the
