@@ -193,6 +193,8 @@ var callGuards = []guard{
 	{"net.Dial", "resolver cmd", "only the resolver speaks to the world"},
 	{"net.DialTimeout", "resolver cmd", "only the resolver speaks to the world"},
 	{"net.DialUDP", "resolver", "only the resolver speaks to the world"},
+	{"net.DialTCP", "", "only the resolver speaks to the world"},
+	{"tls.Dial", "", "only the resolver speaks to the world"},
 	{"net.LookupAddr", "", "the resolver is ours"},
 	{"net.LookupHost", "", "the resolver is ours"},
 	{"net.LookupIP", "", "the resolver is ours"},
@@ -204,8 +206,33 @@ var callGuards = []guard{
 	{"slog.SetDefault", "cmd", "loggers are handed in"},
 }
 
+// typeGuards name types that only some rooms may use outside tests.
+var typeGuards = []guard{
+	{"net.Dialer", "dialer resolver listen lab", "whatever looks at other people's hosts goes through the dialer"},
+	{"tls.Dialer", "", "see net.Dialer"},
+}
+
 // clockCalls are forbidden in the corridor, which is handed the time.
 var clockCalls = []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.NewTimer"}
+
+func TestTypes(t *testing.T) {
+	tr := loadTree(t)
+	for _, s := range tr.product() {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			x, ok := sel.X.(*ast.Ident)
+			for _, g := range typeGuards {
+				if ok && g.pkg == x.Name+"."+sel.Sel.Name && !allows(g.rooms, s.room) {
+					t.Errorf("%s: %s in room %s: %s", tr.at(sel.Pos()), g.pkg, s.room, g.why)
+				}
+			}
+			return true
+		})
+	}
+}
 
 func TestCalls(t *testing.T) {
 	tr := loadTree(t)
