@@ -51,7 +51,7 @@ type job struct {
 	sure   bool    // it was named, or its banner is its own
 	out    *Remedy
 	fill   filler
-	// open are the upper-case words that the reader has to replace.
+	// noName says that no name fit for the host was found.
 	noName bool
 }
 
@@ -85,9 +85,6 @@ func (j *job) finish() {
 	if r.Who == "" {
 		r.Who = whoOf[r.Party]
 	}
-	if r.Recipe != nil && !r.Recipe.Confirmed {
-		r.Cautions = append([]string{unconfirmedNote(r.Recipe)}, r.Cautions...)
-	}
 	for _, s := range r.Steps {
 		if strings.Contains(s.Command+s.Lines+s.Console, placeName) {
 			r.Cautions = append(r.Cautions, "No good name for the host was found: put its own full name in the place of "+placeName+".")
@@ -96,8 +93,12 @@ func (j *job) finish() {
 	}
 }
 
-func unconfirmedNote(r *Recipe) string {
-	return fmt.Sprintf("Not confirmed: the steps are of %s (%s) and nobody has tried them since; the menu or command may differ.", r.Date, r.Source)
+// note says of a recipe that nobody has confirmed it.
+func (r *Recipe) note() []string {
+	if r.Confirmed {
+		return nil
+	}
+	return []string{fmt.Sprintf("Not confirmed: nobody has checked these steps against %s (%s, %s); menus and commands may differ.", r.Title, r.Source, r.Date)}
 }
 
 // whoOf names a party of which nothing else is known.

@@ -143,10 +143,10 @@ func classless(in Input, name dnsname.Name) *Classless {
 		ttl = int(last.TTL.Seconds())
 	}
 	var parent strings.Builder
-	fmt.Fprintf(&parent, "%s. %d IN CNAME %s.\n", last.Owner, ttl, last.Target)
+	fmt.Fprintf(&parent, "%s. %d IN CNAME %s.\n", master(last.Owner), ttl, master(last.Target))
 	if c.Spelling != ForwardZone && c.Child == z.Apex {
 		for _, n := range serverNames(z) {
-			fmt.Fprintf(&parent, "%s. %d IN NS %s.\n", c.Child, ttl, n)
+			fmt.Fprintf(&parent, "%s. %d IN NS %s.\n", master(c.Child), ttl, master(n))
 		}
 	}
 	c.ParentText = parent.String()
@@ -154,7 +154,7 @@ func classless(in Input, name dnsname.Name) *Classless {
 	if !name.IsZero() {
 		data = name.String() + "."
 	}
-	c.OwnText = fmt.Sprintf("%s. %d IN PTR %s\n", last.Target, ttlOf(z), data)
+	c.OwnText = fmt.Sprintf("%s. %d IN PTR %s\n", master(last.Target), ttlOf(z), data)
 	c.Cautions = classlessCautions(c, z)
 	return c
 }
@@ -206,13 +206,13 @@ func Delegate(block netip.Prefix, servers []dnsname.Name, hosts map[netip.Addr]d
 	child := fmt.Sprintf("%d-%d.%s", first[3], block.Bits(), zone)
 	var p, o strings.Builder
 	for _, s := range servers {
-		fmt.Fprintf(&p, "%s. %d IN NS %s.\n", child, ttl, s)
+		fmt.Fprintf(&p, "%s. %d IN NS %s.\n", child, ttl, master(s))
 	}
 	for a := block.Addr(); block.Contains(a); a = a.Next() {
 		last := a.As4()[3]
 		fmt.Fprintf(&p, "%d.%s. %d IN CNAME %d.%s.\n", last, zone, ttl, last, child)
 		if n, ok := hosts[a]; ok {
-			fmt.Fprintf(&o, "%d.%s. %d IN PTR %s.\n", last, child, ttl, n)
+			fmt.Fprintf(&o, "%d.%s. %d IN PTR %s.\n", last, child, ttl, master(n))
 		}
 	}
 	return p.String(), o.String(), nil

@@ -45,8 +45,9 @@ func placeholders(addr netip.Addr, name dnsname.Name) map[string]string {
 	}
 }
 
-func newFiller(addr netip.Addr, name dnsname.Name) filler {
-	var pairs []string
+// newFiller makes a filler; more are further words and what they stand for.
+func newFiller(addr netip.Addr, name dnsname.Name, more ...string) filler {
+	pairs := slices.Clone(more)
 	words := placeholders(addr, name)
 	for _, word := range slices.Sorted(maps.Keys(words)) {
 		pairs = append(pairs, word, words[word])

@@ -21,7 +21,9 @@ type holder struct {
 	provider                           *provider // the one to go by
 	// own says that the reverse zone lies on servers of the customer's own, or
 	// of somebody else's who is no known provider, below the provider's.
-	own     bool
+	own bool
+	// sure says that the servers bear the customer's domain.
+	sure    bool
 	who     string
 	contact string
 	doubts  []string
@@ -33,7 +35,9 @@ func (b *Book) holderOf(in Input, want dnsname.Name) holder {
 	h.zone = b.byZone(in.Reverse)
 	h.registered, h.announced = b.byOrigin(in.Origin)
 	h.named = b.byPTR(in)
-	h.own = h.zone == nil && in.Provider == "" && ownZone(in, want)
+	if h.zone == nil && in.Provider == "" {
+		h.own, h.sure = ownZone(in, want)
+	}
 	h.given = b.find(func(p *provider) bool { return p.ID == strings.ToLower(strings.TrimSpace(in.Provider)) })
 	for _, p := range []*provider{h.given, h.zone, h.registered, h.announced, h.named} {
 		if p != nil {
@@ -121,13 +125,10 @@ func matches(n dnsname.Name, patterns []*regexp.Regexp) bool {
 // ownZone reports whether the reverse zone looks like the customer's own: it
 // lies behind an alias (RFC 2317) or is smaller than what providers keep, or its
 // servers bear the customer's domain.
-func ownZone(in Input, want dnsname.Name) bool {
+func ownZone(in Input, want dnsname.Name) (own, sure bool) {
 	z := in.Reverse
 	if z == nil || z.Apex.IsZero() {
-		return false
-	}
-	if len(z.Chain) > 0 || in.Address.Is4() && len(z.Apex.Labels()) > 5 {
-		return true
+		return false, false
 	}
 	domains := []dnsname.Name{want.Org()}
 	for _, n := range in.Names {
@@ -135,10 +136,10 @@ func ownZone(in Input, want dnsname.Name) bool {
 	}
 	for _, n := range serverNames(z) {
 		if org := n.Org(); !org.IsZero() && slices.Contains(domains, org) {
-			return true
+			return true, true
 		}
 	}
-	return false
+	return len(z.Chain) > 0 || in.Address.Is4() && len(z.Apex.Labels()) > 5, false
 }
 
 // serverNames are the name servers of a zone, each once.

@@ -58,7 +58,7 @@ func (j *job) mail(task, do string) {
 // listed has the cause ended first, then the removal asked for.
 func (j *job) listed() {
 	j.out.Party = ListOperator
-	zone := j.Finding.Args.Name
+	zone := j.Finding.Args.Zone
 	j.out.Who = whoOf[ListOperator]
 	if !zone.IsZero() {
 		j.out.Who = "the operator of " + zone.String()

@@ -2,6 +2,8 @@ package remedy
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -13,12 +15,12 @@ func (j *job) setPTR() {
 	r := j.out
 	r.Party, r.Who, r.Contact = AddressHolder, j.holder.who, j.holder.contact
 	r.Wanted = &j.choice
-	r.Do = fmt.Sprintf("Set the PTR record of %s to %s; only the holder of the address can.", j.address(), j.name())
 	j.addForward()
 	j.addPTR()
 	r.Ready = j.forwardReady()
 	j.forwardStep()
 	w := j.providerSteps()
+	r.Do = j.task(w)
 	j.describeClassless()
 	r.Cautions = append(r.Cautions, j.holder.doubts...)
 	if len(presentNames(j.Reverse)) > 1 {
@@ -26,10 +28,26 @@ func (j *job) setPTR() {
 	}
 	j.followHelo()
 	r.Texts = texts(r.Records, presentNames(j.Reverse))
-	if !j.holder.own {
+	if !j.holder.sure {
 		r.Ticket = j.ticket()
 	}
 	r.Visible = j.ptrVisible(w)
+}
+
+// task says in a sentence who sets the record, and how.
+func (j *job) task(w *way) string {
+	switch {
+	case j.holder.own:
+		return fmt.Sprintf("Set the PTR record of %s to %s in the zone %s, on its own name servers.", j.address(), j.name(), zoneText(j.Reverse))
+	case w == nil:
+		return fmt.Sprintf("Have the holder of the address set the PTR record of %s to %s; nobody else can.", j.address(), j.name())
+	case w.By == "customer":
+		return fmt.Sprintf("Set the PTR record of %s to %s at %s, as its customer.", j.address(), j.name(), j.holder.provider.Title)
+	case w.By == "support":
+		return fmt.Sprintf("Ask the support of %s to set the PTR record of %s to %s.", j.holder.provider.Title, j.address(), j.name())
+	default:
+		return fmt.Sprintf("Send through a smarthost: as far as is known %s sets no PTR record of your own for %s.", j.holder.provider.Title, j.address())
+	}
 }
 
 // forwardStep puts the address record first: several providers refuse the name
@@ -38,8 +56,12 @@ func (j *job) forwardStep() {
 	if j.noName || j.out.Ready != nil && j.out.Ready.OK {
 		return
 	}
+	say := fmt.Sprintf("First publish the address record of {name} in your own zone, and wait until every name server of the zone has it%s.", j.otherAddresses())
+	if forwardZone(j.Input, j.choice.Name) == nil {
+		say = "First see that {name} has its address record on every name server of its zone; publish it where it is missing."
+	}
 	j.step(Step{
-		Say:   fmt.Sprintf("First publish the address record of {name} in your own zone, and wait until every name server of the zone has it%s.", j.otherAddresses()),
+		Say:   say,
 		Lines: fmt.Sprintf("%s. %d IN %s %s", j.choice.Name, usualTTL, family(j.Address), j.address()),
 	})
 }
@@ -56,7 +78,10 @@ func (j *job) otherAddresses() string {
 // providerSteps adds the recipe of the provider, and returns it.
 func (j *job) providerSteps() *way {
 	if j.holder.own {
-		j.say("Put the PTR record below into the zone %s, raise its serial and reload it. No provider has to be asked.", zoneText(j.Reverse))
+		j.say("Put the PTR record below into the zone %s, raise its serial and reload it.", zoneText(j.Reverse))
+		if !j.holder.sure {
+			j.caution("If you don't run %s yourself, send the message below to whoever does (%s).", listNames(serverNames(j.Reverse)), orMailbox(j.holder.contact, "your provider"))
+		}
 		return nil
 	}
 	p := j.holder.provider
@@ -87,6 +112,7 @@ func (j *job) wayText(p *provider, w *way) Way {
 		Recipe: Recipe{ID: p.ID + "/" + w.ID, Title: w.Title, Date: w.Date, Source: w.Source, Confirmed: w.Confirmed},
 		Steps:  j.fill.steps(w.Steps, w.Fill, j.Address),
 	}
+	out.Cautions = out.Recipe.note()
 	if w.ForwardFirst {
 		out.Cautions = append(out.Cautions, "The provider looks the name up first, and refuses it before it leads to the address.")
 	}
@@ -145,8 +171,7 @@ func (j *job) ptrVisible(w *way) *Visible {
 // generic has a name of the customer's own set, or the mail relayed.
 func (j *job) generic() {
 	j.setPTR()
-	j.out.Do = fmt.Sprintf("Have the PTR record of %s set to a name of your own (%s); where that is not offered, relay through a smarthost.", j.address(), j.name())
-	if string(j.Finding.Code) == "ptr-generic" && (j.out.Recipe == nil || j.holder.provider == nil) {
+	if string(j.Finding.Code) == "ptr-generic" && j.holder.provider == nil && !j.holder.own {
 		j.caution("If this is a line with a changing address, no PTR record will help: send through your provider's or another smarthost.")
 		j.relay()
 	}
@@ -216,6 +241,9 @@ func (j *job) longChain() {
 func (j *job) ipv6() {
 	j.setPTR()
 	recipe := j.out.Recipe
+	if i := slices.IndexFunc(j.Finding.Args.Others, netip.Addr.Is4); i >= 0 {
+		j.fill = newFiller(j.Address, j.choice.Name, "IPV4-ADDRESS", j.Finding.Args.Others[i].String())
+	}
 	j.out.Do = fmt.Sprintf("Either have a PTR record set for %s, or let the mail server send over IPv4 only; one of the two is enough.", j.address())
 	j.out.Steps = append(j.out.Steps, Step{Say: "Or, instead of all that, bind the mail server to its IPv4 address:"})
 	j.configure("bind", "Let the mail server send over IPv4 only, or from the one IPv6 address that has a PTR record.")

@@ -71,7 +71,9 @@ func (b *Book) task(s *server, name string) (*task, *server) {
 func (j *job) configure(name, words string) {
 	t, s := j.book.task(j.server, name)
 	if t == nil {
-		j.say("%s", words)
+		if words != j.out.Do {
+			j.say("%s", words)
+		}
 		if j.server == nil {
 			j.caution("The mail server's software is not known: name it (--mta) to see where this is set.")
 		}
@@ -81,9 +83,11 @@ func (j *job) configure(name, words string) {
 	if t.Confirmed != nil {
 		confirmed = *t.Confirmed
 	}
+	recipe := &Recipe{ID: s.ID + "/" + name, Title: s.Title, Date: s.Date, Source: s.Source, Confirmed: confirmed}
 	if j.out.Recipe == nil {
-		j.out.Recipe = &Recipe{ID: s.ID + "/" + name, Title: s.Title, Date: s.Date, Source: s.Source, Confirmed: confirmed}
+		j.out.Recipe = recipe
 	}
+	j.out.Cautions = append(j.out.Cautions, recipe.note()...)
 	fill := maps.Clone(s.Fill)
 	if fill == nil {
 		fill = map[string]string{}

@@ -95,19 +95,19 @@ func bind(records []Record, replaced []dnsname.Name) string {
 	for i, r := range records {
 		zone, assumed := r.zoneOf()
 		if before, _ := previous(records, i); before != zone {
-			fmt.Fprintf(&b, "; zone %s%s\n", zone, assumedText(assumed))
+			fmt.Fprintf(&b, "; zone %s%s\n", master(zone), assumedText(assumed))
 		}
 		if r.Type == evidence.PTR && !r.Held {
 			for _, old := range replaced {
 				if old.String()+"." != r.Data {
-					fmt.Fprintf(&b, "; take out: %s. IN PTR %s.\n", r.Owner, old)
+					fmt.Fprintf(&b, "; take out: %s. IN PTR %s.\n", master(r.Owner), master(old))
 				}
 			}
 		}
 		if r.Held {
 			b.WriteString("; there already: ")
 		}
-		fmt.Fprintf(&b, "%s. %d IN %s %s\n", r.Owner, r.TTL, r.Type, r.Data)
+		fmt.Fprintf(&b, "%s. %d IN %s %s\n", master(r.Owner), r.TTL, r.Type, r.Data)
 	}
 	return b.String()
 }
@@ -135,12 +135,12 @@ func nsupdate(records []Record) string {
 			continue
 		}
 		if !r.Zone.IsZero() {
-			fmt.Fprintf(&b, "zone %s.\n", r.Zone)
+			fmt.Fprintf(&b, "zone %s.\n", master(r.Zone))
 		}
 		if r.Type == evidence.PTR {
-			fmt.Fprintf(&b, "update delete %s. PTR\n", r.Owner)
+			fmt.Fprintf(&b, "update delete %s. PTR\n", master(r.Owner))
 		}
-		fmt.Fprintf(&b, "update add %s. %d %s %s\nsend\n", r.Owner, r.TTL, r.Type, r.Data)
+		fmt.Fprintf(&b, "update add %s. %d %s %s\nsend\n", master(r.Owner), r.TTL, r.Type, r.Data)
 	}
 	return b.String()
 }
@@ -170,9 +170,17 @@ func tinydns(records []Record) string {
 	return b.String()
 }
 
+// master writes a name for a zone file or a script of nsupdate, where quotes,
+// parentheses, semicolon, at and dollar sign have a meaning (RFC 1035 §5.1).
+func master(n dnsname.Name) string { return spell(n, `\%03d`) }
+
 // octal writes a name for tinydns-data, in which a colon ends a field and
 // \ooo is an octet in octal.
-func octal(n dnsname.Name) string {
+func octal(n dnsname.Name) string { return spell(n, `\%03o`) }
+
+// spell writes every octet that is no letter, digit, hyphen, underscore or
+// slash in the given form.
+func spell(n dnsname.Name, form string) string {
 	var b strings.Builder
 	for i, label := range n.Labels() {
 		if i > 0 {
@@ -182,7 +190,7 @@ func octal(n dnsname.Name) string {
 			if wordByte(c) || c == '/' {
 				b.WriteByte(c)
 			} else {
-				fmt.Fprintf(&b, `\%03o`, c)
+				fmt.Fprintf(&b, form, c)
 			}
 		}
 	}
@@ -265,20 +273,23 @@ func terraform(sets []set) string {
 			b.WriteString("# the zone is assumed\n")
 		}
 		kind := map[evidence.Type]string{evidence.A: "dns_a_record_set", evidence.AAAA: "dns_aaaa_record_set", evidence.PTR: "dns_ptr_record"}[s.Type]
-		fmt.Fprintf(&b, "resource %q %q {\n  zone = %s\n", kind, resourceName(s.Record), hcl(zone.String()+"."))
-		if label := s.label(); label != "@" {
-			fmt.Fprintf(&b, "  name = %s\n", hcl(label))
-		}
-		if s.Type == evidence.PTR {
-			fmt.Fprintf(&b, "  ptr  = %s\n", hcl(s.data[0]))
-		} else {
+		key, value, width := "ptr", hcl(s.data[0]), 4
+		if s.Type != evidence.PTR {
 			quoted := make([]string, len(s.data))
 			for i, d := range s.data {
 				quoted[i] = hcl(d)
 			}
-			fmt.Fprintf(&b, "  addresses = [%s]\n", strings.Join(quoted, ", "))
+			key, value, width = "addresses", "["+strings.Join(quoted, ", ")+"]", 9
 		}
-		fmt.Fprintf(&b, "  ttl  = %d\n}\n", s.TTL)
+		line := func(key, value string) { fmt.Fprintf(&b, "  %-*s = %s\n", width, key, value) }
+		fmt.Fprintf(&b, "resource %q %q {\n", kind, resourceName(s.Record))
+		line("zone", hcl(zone.String()+"."))
+		if label := s.label(); label != "@" {
+			line("name", hcl(label))
+		}
+		line(key, value)
+		line("ttl", itoa(s.TTL))
+		b.WriteString("}\n")
 	}
 	return b.String()
 }

@@ -27,7 +27,11 @@ func (j *job) ticket() string {
 	line("we use the address below for a mail server. Receivers refuse its mail, because %s. Please set its PTR record:", j.complaint())
 	b.WriteByte('\n')
 	item("Address", j.Address.String())
-	item("Owner", j.ptrOwner()+".")
+	if owner := j.ptrOwner(); len(owner) > 50 {
+		fmt.Fprintf(&b, "  Owner:\n%s\n", owner)
+	} else {
+		item("Owner", owner+".")
+	}
 	item("PTR", j.choice.Name.String()+".")
 	if old := presentNames(j.Reverse); len(old) > 0 && !(len(old) == 1 && old[0] == j.choice.Name) {
 		item("Now", listNames(old)+" (please remove)")

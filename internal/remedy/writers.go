@@ -1,6 +1,10 @@
 package remedy
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/arpagate/arpagate/internal/finding"
+)
 
 // writers has the function that writes the remedy for each code. The words are
 // those of finding.Code.
@@ -26,3 +30,7 @@ func gather(tables ...map[string]func(*job)) map[string]func(*job) {
 	}
 	return out
 }
+
+// Written reports whether there is a remedy for the code beyond the sentence of
+// the catalogue.
+func Written(code finding.Code) bool { _, ok := writers[string(code)]; return ok }

@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/evidence"
@@ -59,10 +60,15 @@ func orMailbox(box, other string) string {
 // zoneOfFinding is the zone that the finding is about: the one whose apex or
 // name it names, or else that of the address.
 func (j *job) zoneOfFinding() *evidence.Zone {
-	name := j.Finding.Args.Name
-	if !name.IsZero() {
-		for _, z := range append([]*evidence.Zone{j.Reverse}, j.Forward...) {
-			if z != nil && (z.Apex == name || z.Name == name || z.Question.Name == name) {
+	zones := append([]*evidence.Zone{j.Reverse}, j.Forward...)
+	if apex := j.Finding.Args.Zone; !apex.IsZero() {
+		if i := slices.IndexFunc(zones, func(z *evidence.Zone) bool { return z != nil && z.Apex == apex }); i >= 0 {
+			return zones[i]
+		}
+	}
+	if name := j.Finding.Args.Name; !name.IsZero() {
+		for _, z := range zones {
+			if z != nil && (z.Name == name || z.Question.Name == name || name.Under(z.Apex)) {
 				return z
 			}
 		}
