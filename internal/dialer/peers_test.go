@@ -95,7 +95,6 @@ func TestPeerIsWhatCounts(t *testing.T) {
 	}
 }
 
-// TestOwn covers: H154 H155 H156, our own public address, backend and resolver.
 func TestOwn(t *testing.T) {
 	d := open(t, dialer.Config{
 		Services: append(dialer.DNS(), dialer.SMTP()),
@@ -103,13 +102,26 @@ func TestOwn(t *testing.T) {
 			netip.MustParseAddrPort("9.0.0.1:25"), netip.MustParseAddrPort("9.0.0.2:0"), netip.MustParseAddrPort("[::ffff:9.0.0.3]:53"),
 		},
 	})
-	for addr, want := range map[string]string{
-		"9.0.0.1:25": "own", "[::ffff:9.0.0.1]:25": "own", "9.0.0.1:53": "allowed", "9.0.0.2:25": "own", "9.0.0.3:53": "own", "9.0.0.4:25": "allowed",
+	for _, tt := range []struct{ name, addr, want string }{
+		{"H154 our own public address", "9.0.0.1:25", "own"},
+		{"the same, mapped", "[::ffff:9.0.0.1]:25", "own"},
+		{"another port of it", "9.0.0.1:53", "allowed"},
+		{"H155 our backend, all ports", "9.0.0.2:25", "own"},
+		{"H156 our resolver", "9.0.0.3:53", "own"},
+		{"a neighbour", "9.0.0.4:25", "allowed"},
 	} {
-		peer := netip.MustParseAddrPort(addr)
-		if got := why(d.Control(peer, peer)); got != want {
-			t.Errorf("%s: %s, want %s", addr, got, want)
+		peer := netip.MustParseAddrPort(tt.addr)
+		if got := why(d.Control(peer, peer)); got != tt.want {
+			t.Errorf("%s, %s: %s, want %s", tt.name, tt.addr, got, tt.want)
 		}
+	}
+}
+
+// TestShortForm: H136, an address of less than four numbers, which some systems
+// read as one, is none.
+func TestShortForm(t *testing.T) {
+	if addr, err := netip.ParseAddr("127.1"); err == nil {
+		t.Errorf("H136 127.1 is read as %s", addr)
 	}
 }
 
