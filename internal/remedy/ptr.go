@@ -133,8 +133,7 @@ func (j *job) wayText(p *provider, w *way) Way {
 // describeClassless explains the RFC 2317 delegation, or that there is none.
 func (j *job) describeClassless() {
 	j.out.Classless = classless(j.Input, j.choice.Name)
-	if c := j.out.Classless; c != nil {
-		j.out.Cautions = append(j.out.Cautions, c.Cautions...)
+	if j.out.Classless != nil {
 		return
 	}
 	if o := j.Origin; o != nil && j.Address.Is4() && o.Prefix.IsValid() && o.Prefix.Bits() > 24 && !j.holder.own {

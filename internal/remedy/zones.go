@@ -46,7 +46,7 @@ func zoneFault(do string) func(*job) {
 		if z != nil && z == j.Reverse && !j.holder.own {
 			j.caution("This is not your zone unless you run the servers named: forward this finding to %s.", orMailbox(r.Contact, "the holder of the address"))
 		}
-		r.Visible = When(j.Now, false, Change{What: "zone", Zone: z, Most: time.Hour, Assumed: true})
+		r.Visible = When(j.Now, false, Change{What: "zone", Zone: z, Most: 24 * time.Hour, Assumed: true})
 	}
 }
 
