@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -146,21 +147,17 @@ func (w *walk) delegate(cut dnswire.Delegation) {
 // servers said so.
 func (w *walk) delegation(parent, name dnsname.Name) dnswire.Delegation {
 	ns := w.ask(evidence.Question{Name: parent, Type: evidence.NS})[0]
-	hosts := w.addresses(ns.Names)
+	hosts := w.addresses(ns.Names[:min(len(ns.Names), maxParents)])
 	var questions []question
-	for _, h := range hosts {
-		for _, addr := range h.addrs {
-			if len(questions) < maxParents {
-				questions = append(questions, question{addr, evidence.Question{Name: name, Type: evidence.NS}})
-			}
-		}
+	for _, addr := range byTurns(hosts) {
+		questions = append(questions, question{addr, evidence.Question{Name: name, Type: evidence.NS}})
 	}
 	var found dnswire.Delegation
 	for _, reply := range w.exchange(questions) {
-		cut := reply.cut
-		if reply.outcome == answered && reply.response.Authoritative && reply.response.Total > 0 {
+		cut, r := reply.cut, reply.response
+		if reply.outcome == answered && r.Authoritative && r.Total > 0 && len(r.Aliases) == 0 {
 			// The server holds both zones, and answers from the lower one.
-			cut = dnswire.Delegation{Zone: name, Names: reply.response.Names, Total: reply.response.Total}
+			cut = dnswire.Delegation{Zone: name, Names: r.Names, Total: r.Total}
 		}
 		if cut.Zone.IsZero() || cut.Zone == parent || !cut.Zone.Under(parent) {
 			continue
@@ -170,4 +167,19 @@ func (w *walk) delegation(parent, name dnsname.Name) dnswire.Delegation {
 		}
 	}
 	return found
+}
+
+// byTurns returns the first IPv4 address of each host, then the first IPv6 ones,
+// which not everybody can reach; at most maxParents.
+func byTurns(hosts []host) []netip.Addr {
+	var out []netip.Addr
+	for _, four := range []bool{true, false} {
+		for _, h := range hosts {
+			at := slices.IndexFunc(h.addrs, func(a netip.Addr) bool { return a.Is4() == four })
+			if at >= 0 && len(out) < maxParents && !slices.Contains(out, h.addrs[at]) {
+				out = append(out, h.addrs[at])
+			}
+		}
+	}
+	return out
 }

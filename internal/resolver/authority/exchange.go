@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -241,12 +242,12 @@ func classify(err error) outcome {
 		return unreachable
 	case errors.As(err, &op) && op.Op == "read" && errors.Is(err, syscall.ENETUNREACH):
 		return unreachable // a router said so; before anything was sent it is our own lack
-	case errors.As(err, &op) && op.Op != "read":
-		return notAsked
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return silent
 	case errors.Is(err, errTruncated), errors.Is(err, errStrange):
 		return garbled
 	}
-	return silent
+	return notAsked // no socket, no route, no permission
 }
 
 // cause words an error without addresses and file names.
@@ -258,6 +259,8 @@ func cause(err error) string {
 		prefix = "over TCP: "
 	}
 	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return prefix + "closed without an answer"
 	case classify(err) == silent:
 		return prefix + "no answer in time"
 	case errors.As(err, &errno):

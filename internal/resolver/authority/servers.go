@@ -97,10 +97,13 @@ func (w *walk) rows() {
 		names = names[:evidence.MaxNames]
 		z.More += more
 	}
+	blank := evidence.Answer{Question: evidence.Question{Name: z.Name, Type: z.Question.Type}, Rcode: -1}
 	networks := map[netip.Prefix]int{}
 	for _, h := range w.addresses(names) {
 		if len(h.addrs) == 0 {
-			z.Servers = append(z.Servers, evidence.NameServer{Name: h.name, State: evidence.Addressless, Why: untrusted.New(h.why)})
+			z.Servers = append(z.Servers, evidence.NameServer{
+				Name: h.name, State: evidence.Addressless, Why: untrusted.New(h.why), Answer: blank,
+			})
 			continue
 		}
 		slices.SortFunc(h.addrs, netip.Addr.Compare)
@@ -109,7 +112,7 @@ func (w *walk) rows() {
 				z.More++
 				continue
 			}
-			row := evidence.NameServer{Name: h.name, Address: addr, Why: untrusted.New(h.why)}
+			row := evidence.NameServer{Name: h.name, Address: addr, Why: untrusted.New(h.why), Answer: blank}
 			if networks[networkOf(addr)]++; networks[networkOf(addr)] > maxNetwork {
 				row.State, row.Why = evidence.Unasked, untrusted.New("too many name servers in one network")
 			}
