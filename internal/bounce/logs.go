@@ -33,8 +33,11 @@ func bare(line string) string {
 			break
 		}
 	}
-	return line
+	return pid.ReplaceAllString(line, "")
 }
+
+// pid is what Exim's log_selector = +pid writes behind the time.
+var pid = regexp.MustCompile(`^\[\d+\] `)
 
 // mdaemonTime begins the lines of an MDaemon log; its rules are too general to
 // be tried on anything else.
@@ -84,7 +87,7 @@ func (r *Reader) readLog(text string) *report {
 			l.rep.notes = append(l.rep.notes, "only the first 5000 lines were read")
 			break
 		}
-		line = strings.TrimRight(line, "\n")
+		line = strings.TrimRight(line[:min(len(line), maxLine)], "\n")
 		m, ok := r.matchLine(line)
 		if !ok {
 			continue

@@ -10,6 +10,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -178,7 +179,7 @@ func readText(text string) *report {
 		rep.format = "dsn"
 		rep.readStatus(words[at[0]:])
 	}
-	if rest != "" || reportWords.MatchString(words) {
+	if rest != "" || isReportText(words) {
 		rep.format = "dsn"
 	}
 	rep.readWords(words)
@@ -190,8 +191,16 @@ func readText(text string) *report {
 }
 
 // reportWords are words of reports, not of replies.
-var reportWords = regexp.MustCompile(`(?i)mail system at host|mail delivery (?:sub)?system|delivery (?:has )?failed|could not be delivered|undeliverable|delivery status notification|` +
-	`wasn't able to deliver|unable to deliver|diagnostic information|transcript of session|mail delivery software|address(?:es)? failed`)
+var reportWords = []string{
+	"mail system at host", "mail delivery subsystem", "mail delivery system", "delivery has failed", "delivery failed", "could not be delivered",
+	"undeliverable", "delivery status notification", "wasn't able to deliver", "unable to deliver", "diagnostic information",
+	"transcript of session", "mail delivery software", "following address",
+}
+
+func isReportText(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(reportWords, func(words string) bool { return strings.Contains(text, words) })
+}
 
 func (rep *report) readWords(text string) {
 	words := text
@@ -200,9 +209,12 @@ func (rep *report) readWords(text string) {
 		rep.readReturned(text[at[1]:])
 	}
 	rep.refusals = append(rep.refusals, refusalsIn(words)...)
-	if rep.to == "" {
-		for _, f := range rep.refusals {
-			rep.to = first(rep.to, f.to)
+	for _, f := range rep.refusals {
+		rep.to = first(rep.to, f.to)
+	}
+	for _, m := range recipientIs.FindAllStringSubmatch(words, 10) {
+		if who := strings.ToLower(m[1]); rep.to == "" && !strings.HasPrefix(who, "postmaster@") && !strings.HasPrefix(who, "mailer-daemon@") {
+			rep.to = m[1]
 		}
 	}
 }

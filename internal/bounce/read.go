@@ -84,6 +84,7 @@ func (r *Reader) conclude(rep *report) Reading {
 	out := Reading{Format: rep.format, Class: Other, Notes: rep.notes}
 	var chosen refusal
 	for i, f := range rep.refusals {
+		f.text = f.text[:min(len(f.text), maxReply)]
 		class, rule := f.class, f.rule
 		if class == "" {
 			class, rule = r.classify(f.text)
@@ -92,6 +93,9 @@ func (r *Reader) conclude(rep *report) Reading {
 			chosen, out.Class, out.Rule = f, class, rule
 		}
 	}
+	if out.Class == Other {
+		out.Class, out.Rule = r.classify(rep.status) // RFC 7372 §3.3: the code alone tells
+	}
 	out.Quote = untrusted.Long(oneLine(chosen.text))
 	out.Code, out.Enhanced = codes(chosen.text)
 	if out.Enhanced == "" {
@@ -99,15 +103,27 @@ func (r *Reader) conclude(rep *report) Reading {
 	}
 	out.Temporary = out.Code/100 == 4 || out.Code == 0 && strings.HasPrefix(out.Enhanced, "4.")
 	out.Receiver = nameOf(first(chosen.receiver, rep.receiver))
-	if out.ReceiverAddress = chosen.at; !out.ReceiverAddress.IsValid() {
-		out.ReceiverAddress = rep.at
-	}
+	out.ReceiverAddress = rep.addressOf(chosen)
 	out.Helo = untrusted.New(first(chosen.helo, heloIn(chosen.text)))
 	out.PTR = untrusted.New(first(chosen.ptr, ptrIn(chosen.text)))
 	out.Recipient = domainOf(first(chosen.to, rep.to))
 	out.Domain = domainOf(first(chosen.from, rep.from))
 	out.setAddress(rep, chosen)
 	return out
+}
+
+// addressOf returns the address of the receiver: reports name it in one of
+// several places.
+func (rep *report) addressOf(chosen refusal) netip.Addr {
+	if chosen.at.IsValid() {
+		return chosen.at
+	}
+	for _, f := range rep.refusals {
+		if f.at.IsValid() && (strings.EqualFold(f.receiver, chosen.receiver) || chosen.receiver == "") {
+			return f.at
+		}
+	}
+	return rep.at
 }
 
 // setAddress chooses the sending address: that of the refusal before that of the

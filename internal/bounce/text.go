@@ -49,20 +49,30 @@ func unquote(text string) string {
 	return text
 }
 
+// The lengths beyond which a paragraph, a log line and a reply are cut: no server
+// writes as much.
+const (
+	maxParagraph = 16 << 10
+	maxLine      = 8 << 10
+	maxReply     = 4 << 10
+)
+
 // paragraphs folds each run of lines to one line. A paragraph that announces the
 // reply ("… was:") takes the next one with it.
 func paragraphs(text string) []string {
 	var out []string
 	var run []string
+	length := 0
 	flush := func() {
 		if len(run) > 0 {
 			out = append(out, oneLine(strings.Join(run, " ")))
-			run = nil
+			run, length = nil, 0
 		}
 	}
 	for _, line := range strings.Split(text, "\n") {
 		if line = strings.TrimSpace(line); line != "" {
-			run = append(run, line)
+			line = line[:min(len(line), maxParagraph-length)]
+			run, length = append(run, line), length+len(line)
 			continue
 		}
 		if len(run) > 0 && strings.HasSuffix(run[len(run)-1], ":") {
