@@ -18,15 +18,14 @@ import (
 func (w *walk) ofBounce() {
 	b := w.target.Bounce
 	w.x.Bounce = b
-	addr := b.Address
-	if !addr.IsValid() && len(b.Addresses) == 1 {
-		addr = b.Addresses[0]
-	}
+	addr := saw(b)
 	switch {
 	case addr.IsValid():
 		w.add(AsBounce, dnsname.Name{}, addr)
 		if !b.Domain.IsZero() && b.Domain.HostFault() == dnsname.Usable {
-			w.domain = &w.ask(b.Domain).MailDomain
+			d := w.ask(b.Domain)
+			d.SPF = d.senders.wait()
+			w.domain = &d.MailDomain
 		}
 	case !b.Domain.IsZero() && b.Domain.HostFault() == dnsname.Usable:
 		w.missing(Unknown, "the text does not tell the address that the receiver saw, so the servers of %s are examined", b.Domain)
@@ -39,40 +38,19 @@ func (w *walk) ofBounce() {
 	}
 }
 
+// saw returns the address that the receiver saw.
+func saw(b *bounce.Reading) netip.Addr {
+	if !b.Address.IsValid() && len(b.Addresses) == 1 {
+		return b.Addresses[0].Unmap()
+	}
+	return b.Address.Unmap()
+}
+
 // The states of a comparison.
 const (
 	stillWrong = "still-wrong"
 	fineNow    = "fine-now"
 	notKnown   = "unknown"
-)
-
-// explained are the findings that explain a class of refusal, by what the class
-// means: a receiver that can't find the name may have met any of them.
-var explained = map[bounce.Class][]finding.Code{
-	"missing":              missing,
-	"v6_missing":           missing,
-	"fcrdns":               unconfirmed,
-	"missing_or_fcrdns":    slices.Concat(missing, unconfirmed),
-	"v6_missing_or_fcrdns": slices.Concat(missing, unconfirmed),
-	"generic":              generic,
-	"missing_or_generic":   slices.Concat(missing, generic),
-	"rdns_tempfail":        slices.Concat(troubled, missing, unconfirmed),
-	"helo_bad":             helo,
-	"helo_syntax":          helo,
-	"helo_not_fqdn":        helo,
-	"helo_unresolvable":    helo,
-	"helo_policy":          helo,
-	"helo_ne_ptr":          slices.Concat(helo, []finding.Code{finding.HeloNotPTR, finding.HeloNotClient}, missing, unconfirmed),
-}
-
-var (
-	missing     = []finding.Code{finding.PTRMissing, finding.PTRUnusable}
-	unconfirmed = []finding.Code{finding.PTRUnconfirmed, finding.PTRTooMany}
-	generic     = []finding.Code{finding.PTRGeneric, finding.PTRGenericStatic}
-	troubled    = []finding.Code{finding.ZoneLame, finding.ZoneSilent, finding.ZoneBogus, finding.ZoneLag, finding.ZoneDisagrees, finding.PTRLongChain}
-	helo        = []finding.Code{
-		finding.HeloMissing, finding.HeloNotFQDN, finding.HeloBareIP, finding.HeloLiteralMismatch, finding.HeloUnresolvable, finding.HeloNotClient,
-	}
 )
 
 // compare holds the bounce against what was found now.
@@ -89,8 +67,8 @@ func (w *walk) compare() {
 }
 
 func (w *walk) stateNow(b *bounce.Reading) (state, say string) {
-	codes, known := explained[b.Class]
-	if !known {
+	codes := explaining(b.Class)
+	if len(codes) == 0 {
 		return notKnown, "The refusal is not about the name of the address, as far as can be told, so that its DNS says nothing of it."
 	}
 	var found []finding.Code
@@ -107,19 +85,41 @@ func (w *walk) stateNow(b *bounce.Reading) (state, say string) {
 		return stillWrong, fmt.Sprintf("What the receiver complained of is still so (%s).", join(found))
 	case trouble:
 		return notKnown, "The DNS gives no complete answer now, so that it can't be told whether what the receiver complained of is still so."
-	case asksHelo && w.x.Addresses[0].Case != nil && !w.x.Addresses[0].Case.Conn.HeloKnown:
+	case asksHelo && !w.x.Addresses[0].Case.Conn.HeloKnown:
 		return notKnown, "The refusal is about the HELO name, which the text does not tell: name it to have it examined."
+	case !saw(b).IsValid():
+		return notKnown, "None of these addresses shows what the receiver complained of; it may have seen another one."
 	default:
 		return fineNow, "What the receiver complained of is not so any more. " + w.until(b)
 	}
 }
 
-// all lists every finding, causes and effects.
+// explaining are the findings that explain a class of refusal. What makes a
+// zone's answers chance explains each complaint about the DNS.
+func explaining(c bounce.Class) []finding.Code {
+	var codes []finding.Code
+	for _, code := range c.Explains() {
+		codes = append(codes, finding.Code(code))
+	}
+	switch {
+	case slices.Contains(codes, finding.PTRGeneric):
+		codes = append(codes, finding.PTRGenericStatic)
+	case slices.Contains(codes, finding.DNSTrouble):
+		codes = append(codes, finding.ZoneLame, finding.ZoneSilent, finding.ZoneBogus, finding.ZoneLag, finding.ZoneDisagrees, finding.PTRLongChain)
+	}
+	return codes
+}
+
+// all lists every finding, causes and effects. What rests on an answer that
+// nobody else may get explains nothing.
 func (w *walk) all() []finding.Finding {
 	var out []finding.Finding
 	take := func(problems []Problem) {
 		for i := range problems {
-			out = append(append(out, problems[i].Cause), problems[i].Effects...)
+			out = append(out, problems[i].Cause)
+			if problems[i].Cause.Code != finding.ResolverDiffers {
+				out = append(out, problems[i].Effects...)
+			}
 		}
 	}
 	take(w.x.Problems)
@@ -134,10 +134,7 @@ func (w *walk) all() []finding.Finding {
 func (w *walk) until(b *bounce.Reading) string {
 	var longest time.Duration
 	for _, s := range w.subjects {
-		for _, z := range append([]*evidence.Zone{s.reverse}, s.forward...) {
-			if z == nil {
-				continue
-			}
+		for _, z := range s.zones() {
 			if z.SOA != nil {
 				longest = max(longest, z.SOA.NegativeTTL())
 			}
@@ -145,9 +142,7 @@ func (w *walk) until(b *bounce.Reading) string {
 				longest = max(longest, z.Servers[i].Answer.TTL)
 			}
 		}
-		if r := s.iprev(); r != nil {
-			longest = max(longest, r.PTR.TTL)
-		}
+		longest = max(longest, s.iprev().PTR.TTL)
 	}
 	if b.Temporary {
 		return fmt.Sprintf("The mail will go out with the next try, unless the receiver still remembers the old answer, until %s at the latest if the repair was made just now.", clock(w.x.At.Add(longest)))
@@ -160,15 +155,16 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 // elsewhere says what the address in the bounce tells of the way the mail took:
 // over IPv6, or from an address that the domain does not name.
 func (w *walk) elsewhere(b *bounce.Reading) string {
-	if !b.Address.IsValid() {
+	addr := saw(b)
+	if !addr.IsValid() {
 		return ""
 	}
 	var say []string
-	if b.Address.Is6() && !b.Address.Is4In6() {
+	if addr.Is6() {
 		say = append(say, "The mail left over IPv6: a mail server prefers it where it has it, and each IPv6 address needs a name of its own.")
 	}
-	if d := w.domain; d != nil && w.x.Domain == nil && !names(d, b.Address.Unmap()) {
-		say = append(say, fmt.Sprintf("%s is neither an address of a mail server of %s nor among the senders of its SPF record: if you took another address for the one you send from, a gateway, another interface or another server sent this mail.", b.Address, d.Name))
+	if d := w.domain; d != nil && w.x.Domain == nil && !names(d, addr) {
+		say = append(say, fmt.Sprintf("%s is neither an address of a mail server of %s nor among the senders of its SPF record: if you took another address for the one you send from, a gateway, another interface or another server sent this mail.", addr, d.Name))
 	}
 	return strings.Join(say, " ")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/facts"
+	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
@@ -18,6 +19,7 @@ type subject struct {
 	host dnsname.Name
 	role Role
 
+	foreign bool // a sender that the domain includes from another one
 	assumed bool // the HELO name is that of the host
 	judged  *decision.Case
 	reverse *evidence.Zone
@@ -29,21 +31,11 @@ type subject struct {
 	asked   []dnsname.Name    // the names whose zones were examined
 }
 
-// view returns what the gate saw; nil where it saw nothing.
-func (s *subject) view() *evidence.View {
-	if s.judged == nil {
-		return nil
-	}
-	return s.judged.Evidence.View
-}
+// view returns what the gate saw.
+func (s *subject) view() *evidence.View { return s.judged.Evidence.View }
 
-// iprev returns the result of iprev, nil where there is none.
-func (s *subject) iprev() *evidence.IPRev {
-	if v := s.view(); v != nil {
-		return &v.IPRev
-	}
-	return nil
-}
+// iprev returns the result of iprev.
+func (s *subject) iprev() *evidence.IPRev { return &s.judged.Evidence.IPRev }
 
 // examine asks everybody about one address, all at once; only the zones of its
 // names must wait for the names, and the server's names for the server.
@@ -80,7 +72,7 @@ func (w *walk) examine(s *subject) {
 	s.smtp = probe.wait()
 	calls := serverNames(s.smtp)
 	s.names = w.nameAnswers(s, calls)
-	if r := s.iprev(); r != nil && r.Result != evidence.Pass {
+	if s.iprev().Result != evidence.Pass {
 		zones = append(zones, w.forwardZones(s, calls)...)
 	}
 	for _, z := range zones {
@@ -91,8 +83,30 @@ func (w *walk) examine(s *subject) {
 	s.reverse, s.lists, s.origin = reverse.wait(), lists.wait(), origin.wait()
 }
 
+// zones are those of the address and of its names.
+func (s *subject) zones() []*evidence.Zone {
+	if s.reverse == nil {
+		return s.forward
+	}
+	return append([]*evidence.Zone{s.reverse}, s.forward...)
+}
+
+// blank is a case in which nothing was judged; it stands where the gate said
+// nothing.
+func blank(addr netip.Addr) *decision.Case {
+	view := &evidence.View{
+		Source: evidence.SourceOf(addr), Helo: evidence.Helo{Kind: evidence.HeloUnknown},
+		IPRev: evidence.IPRev{Address: addr, Names: []evidence.PTRName{}},
+	}
+	return &decision.Case{
+		Conn:     facts.Conn{Door: facts.Check, Stage: facts.Rcpt, Client: addr},
+		Evidence: evidence.Evidence{View: view}, Findings: []finding.Finding{},
+	}
+}
+
+// identity takes over what the gate makes of the address.
 func (s *subject) identity(judged *part[*decision.Case]) {
-	if c := judged.wait(); c != nil {
+	if c := judged.wait(); c != nil && c.Evidence.View != nil {
 		c.Ref = "" // nobody keeps the case
 		s.judged = c
 	}
@@ -149,14 +163,13 @@ func (w *walk) forwardZones(s *subject, names []dnsname.Name) []*part[*evidence.
 // names the first ones stand for all.
 func (w *walk) leading(s *subject) []dnsname.Name {
 	var names []dnsname.Name
-	if r := s.iprev(); r != nil {
-		if !r.Confirmed.IsZero() {
-			names = append(names, r.Confirmed)
-		}
-		for i := range r.Names {
-			if len(names) < maxForward-1 && !slices.Contains(names, r.Names[i].Name) {
-				names = append(names, r.Names[i].Name)
-			}
+	r := s.iprev()
+	if !r.Confirmed.IsZero() {
+		names = append(names, r.Confirmed)
+	}
+	for i := range r.Names {
+		if len(names) < maxForward-1 && !slices.Contains(names, r.Names[i].Name) {
+			names = append(names, r.Names[i].Name)
 		}
 	}
 	return append(names, w.target.Wanted, s.host)

@@ -29,7 +29,9 @@ type walk struct {
 	floor  Verdict // the verdict is no better than that
 
 	subjects []*subject
+	underway sync.WaitGroup
 	domain   *evidence.MailDomain // of the target, or of a bounce's sender
+	unheard  map[*evidence.Zone]bool
 }
 
 // missing notes what was not examined, and the best verdict that it allows.
@@ -55,21 +57,20 @@ func (w *walk) gather() {
 	default:
 		w.ofName(t.Name)
 	}
-	var all sync.WaitGroup
-	for _, s := range w.subjects {
-		all.Go(func() { w.examine(s) })
-	}
-	all.Wait()
+	w.underway.Wait()
 }
 
-// add takes an address up, once.
-func (w *walk) add(role Role, host dnsname.Name, addrs ...netip.Addr) {
-	for _, addr := range addrs {
-		addr = addr.Unmap().WithZone("")
-		if !slices.ContainsFunc(w.subjects, func(s *subject) bool { return s.addr == addr }) {
-			w.subjects = append(w.subjects, &subject{addr: addr, host: host, role: role})
-		}
+// add takes an address up, once, and begins with it at once. It returns nil for
+// one that is under way already.
+func (w *walk) add(role Role, host dnsname.Name, addr netip.Addr) *subject {
+	addr = addr.Unmap().WithZone("")
+	if slices.ContainsFunc(w.subjects, func(s *subject) bool { return s.addr == addr }) {
+		return nil
 	}
+	s := &subject{addr: addr, host: host, role: role, judged: blank(addr)}
+	w.subjects = append(w.subjects, s)
+	w.underway.Go(func() { w.examine(s) })
+	return s
 }
 
 // ofMachine takes up the addresses that this machine sends from. A private one
@@ -106,17 +107,17 @@ func (w *walk) ofName(name dnsname.Name) {
 	if d.MX.State != evidence.Found {
 		role = AsHost
 	}
+	leftOut := 0
 	for i := range d.Hosts {
-		w.ofHost(&d.Hosts[i], role)
+		leftOut += w.ofHost(&d.Hosts[i], role)
 	}
 	if more := d.MX.Total - len(d.Hosts); more > 0 && role == AsMX && !d.Null {
 		w.missing(Unknown, "%d more MX hosts were not examined", more)
 	}
-	if more := len(w.subjects) - maxAddrs; more > 0 {
-		w.subjects = w.subjects[:maxAddrs]
-		w.missing(Unknown, "%d more addresses were not examined", more)
+	if leftOut > 0 {
+		w.missing(Unknown, "%d more addresses were not examined", leftOut)
 	}
-	if mail {
+	if d.SPF = d.senders.wait(); mail {
 		w.ofSenders(d.SPF)
 	}
 	if len(w.subjects) == 0 {
@@ -141,16 +142,21 @@ func (w *walk) nothing(d *lookedUp) {
 	w.floor = worse(w.floor, Unknown)
 }
 
-// ofHost takes up the addresses of one host. Those that can't be reached from
-// the Internet are left to the finding, where it is an MX host.
-func (w *walk) ofHost(h *evidence.MailHost, role Role) {
+// ofHost takes up the addresses of one host, and returns how many were too many.
+// Those that can't be reached from the Internet are left to the finding, where
+// it is an MX host.
+func (w *walk) ofHost(h *evidence.MailHost, role Role) (leftOut int) {
 	for _, addr := range slices.Concat(h.A.Addrs, h.AAAA.Addrs) {
-		if role == AsHost || !evidence.SourceOf(addr).Special() {
+		switch {
+		case role == AsMX && evidence.SourceOf(addr).Special():
+		case len(w.subjects) >= maxAddrs:
+			leftOut++
+		default:
 			w.add(role, h.Name, addr)
 		}
 	}
 	if role == AsMX || w.x.Domain != nil {
-		return // the domain's findings tell
+		return leftOut // the domain's findings tell
 	}
 	var trouble []string
 	for _, a := range []*evidence.Answer{&h.A, &h.AAAA} {
@@ -161,6 +167,7 @@ func (w *walk) ofHost(h *evidence.MailHost, role Role) {
 	if len(trouble) > 0 {
 		w.missing(Unknown, "its addresses could not be looked up (%s)", strings.Join(trouble, ", "))
 	}
+	return leftOut
 }
 
 // ofSenders takes up the single hosts of an SPF record; its networks are listed
@@ -179,7 +186,9 @@ func (w *walk) ofSenders(s *evidence.SPF) {
 			more++
 			continue
 		}
-		w.add(AsSender, sender.Host, sender.Network.Addr())
+		if taken := w.add(AsSender, sender.Host, sender.Network.Addr()); taken != nil {
+			taken.foreign = slices.ContainsFunc(sender.Via, func(n dnsname.Name) bool { return n.Org() != s.Domain.Org() })
+		}
 	}
 	if more > 0 {
 		w.missing(Unknown, "%d more senders of the SPF record were not examined", more)
@@ -190,19 +199,19 @@ func (w *walk) ofSenders(s *evidence.SPF) {
 type lookedUp struct {
 	evidence.MailDomain
 	lookups []evidence.Answer
+	senders *part[*evidence.SPF] // goes into SPF when it is there
 }
 
-// ask looks the domain up: MX records and the addresses of their hosts, its own
-// addresses where it has none, and its senders.
+// ask looks the domain up: MX records and the addresses of their hosts, or its own
+// addresses where it has none. The look-up of its senders is left under way.
 func (w *walk) ask(name dnsname.Name) *lookedUp {
 	d := &lookedUp{MailDomain: evidence.MailDomain{Name: name}}
 	questions := []evidence.Question{{Name: name, Type: evidence.MX}, {Name: name, Type: evidence.A}, {Name: name, Type: evidence.AAAA}}
 	own := w.answers("the mail servers of "+name.String(), questions)
 	d.MX = own[0]
 	d.lookups = append(d.lookups, d.MX)
-	var senders *part[*evidence.SPF]
 	if w.SPF != nil && (d.MX.State == evidence.Found || w.target.Mailbox || w.target.Bounce != nil) {
-		senders = start(w.bench, "the SPF record of "+name.String(), func(ctx context.Context) *evidence.SPF { return w.SPF(ctx, w.DNS, name) })
+		d.senders = start(w.bench, "the SPF record of "+name.String(), func(ctx context.Context) *evidence.SPF { return w.SPF(ctx, w.DNS, name) })
 	}
 	switch {
 	// RFC 7505 §3: a single MX record with the root as its host.
@@ -215,7 +224,6 @@ func (w *walk) ask(name dnsname.Name) *lookedUp {
 		d.Hosts = []evidence.MailHost{{Name: name, A: own[1], AAAA: own[2]}}
 		d.lookups = append(d.lookups, own[1:]...)
 	}
-	d.SPF = senders.wait()
 	return d
 }
 

@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
@@ -39,27 +38,8 @@ func (w *walk) notes() {
 		w.missing(Unknown, "the time ran out before all answers were in")
 	}
 	w.barred()
-}
-
-// barred notes the servers that we would not, or could not, connect to.
-func (w *walk) barred() {
-	why := map[evidence.SMTPOutcome]string{
-		evidence.NotAllowed:  "no connection is made to such an address",
-		evidence.OverBudget:  "too many connections were made already",
-		evidence.Unconnected: "there was no time left",
-	}
-	left := map[evidence.SMTPOutcome][]string{}
-	for _, s := range w.subjects {
-		if s.smtp != nil && why[s.smtp.Outcome] != "" {
-			left[s.smtp.Outcome] = append(left[s.smtp.Outcome], s.addr.String())
-			s.smtp = nil
-		}
-	}
-	for _, outcome := range []evidence.SMTPOutcome{evidence.NotAllowed, evidence.OverBudget, evidence.Unconnected} {
-		if len(left[outcome]) > 0 {
-			w.missing(Pass, "port 25 of %s was not examined: %s", strings.Join(left[outcome], ", "), why[outcome])
-		}
-	}
+	w.familyless()
+	w.unasked()
 }
 
 // findings collects what everything means; scope 0 is the target itself, scope
@@ -95,18 +75,15 @@ func (w *walk) findings() []node {
 // ofAddress collects what concerns one address.
 func (w *walk) ofAddress(s *subject) []finding.Finding {
 	var found []finding.Finding
-	zones := append([]*evidence.Zone{s.reverse}, s.forward...)
-	for _, z := range zones {
-		if z == nil || w.unasked(s, z) {
+	for _, z := range s.zones() {
+		if w.unheard[z] {
 			continue
 		}
 		found = append(found, finding.OfZone(s.addr, z)...)
 		found = append(found, finding.OfResolver(s.addr, z, s.answer(z.Question))...)
 	}
-	if s.judged != nil {
-		found = append(found, s.judged.Findings...)
-		found = append(found, finding.OfChain(&s.judged.Evidence.IPRev)...)
-	}
+	found = append(found, s.judged.Findings...)
+	found = append(found, finding.OfChain(s.iprev())...)
 	return append(found, finding.OfLists(s.addr, s.lists)...)
 }
 
@@ -114,9 +91,6 @@ func (w *walk) ofAddress(s *subject) []finding.Finding {
 // was not asked.
 func (s *subject) answer(q evidence.Question) *evidence.Answer {
 	v := s.view()
-	if v == nil {
-		return nil
-	}
 	if v.IPRev.PTR.Question == q {
 		return &v.IPRev.PTR
 	}
@@ -133,25 +107,6 @@ func (s *subject) answer(q evidence.Question) *evidence.Answer {
 		}
 	}
 	return nil
-}
-
-// unasked reports whether none of a zone's servers could be asked, while our
-// resolver has its answers from them: then it is our own way to them that is
-// shut, which says nothing about the zone.
-func (w *walk) unasked(s *subject, z *evidence.Zone) bool {
-	answer := s.answer(z.Question)
-	if z.Apex.IsZero() || answer == nil || !answer.State.Complete() {
-		return false
-	}
-	for i := range z.Servers {
-		switch z.Servers[i].State {
-		case evidence.Silent, evidence.Unreachable, evidence.Barred, evidence.Unasked:
-		default:
-			return false
-		}
-	}
-	w.missing(Pass, "the name servers of %s could not be asked one by one: none answers us, though our DNS server has its answers from them; UDP and TCP port 53 may be shut on our way out", z.Apex)
-	return true
 }
 
 // families looks for hosts that can send over IPv6 without a name.
@@ -174,8 +129,8 @@ func (w *walk) families(add func(int, bool, []finding.Finding)) {
 func (w *walk) iprevs(of func(*subject) bool) []*evidence.IPRev {
 	var out []*evidence.IPRev
 	for _, s := range w.subjects {
-		if r := s.iprev(); r != nil && of(s) {
-			out = append(out, r)
+		if of(s) {
+			out = append(out, s.iprev())
 		}
 	}
 	return out
@@ -202,7 +157,7 @@ func (w *walk) sum(nodes []node) {
 	w.x.Verdict = verdict[0]
 	for i, s := range w.subjects {
 		v := verdict[i+1]
-		if r := s.iprev(); r == nil || r.Result == evidence.Unjudged {
+		if s.iprev().Result == evidence.Unjudged {
 			v = worse(v, Unknown)
 		}
 		w.x.Addresses = append(w.x.Addresses, Address{
@@ -210,6 +165,9 @@ func (w *walk) sum(nodes []node) {
 			Reverse: s.reverse, Forward: s.forward, Lists: s.lists, Origin: s.origin, Problems: []Problem{},
 			Receivers: w.receivers(s),
 		})
+		if s.foreign && v == Fail {
+			v = Warn // others' servers, of which none may ever send for the domain
+		}
 		w.x.Verdict = worse(w.x.Verdict, v)
 		if s.smtp != nil {
 			w.x.Servers = append(w.x.Servers, Server{SMTP: s.smtp, Verdict: smtp[i+1], Problems: []Problem{}})
@@ -220,7 +178,7 @@ func (w *walk) sum(nodes []node) {
 
 // receivers says what receivers do with the address.
 func (w *walk) receivers(s *subject) (verdicts []receivers.Verdict) {
-	if w.Judge == nil || s.judged == nil || s.iprev().Result == evidence.Unjudged {
+	if w.Judge == nil || s.iprev().Result == evidence.Unjudged {
 		return nil
 	}
 	defer w.survive("the receivers' verdicts on " + s.addr.String())

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
-	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/remedy"
 )
@@ -70,6 +69,8 @@ func merge(groups []group) []group {
 	for i := range out {
 		if len(out[i].places) > 1 {
 			out[i].scope = 0
+		} else {
+			out[i].Cause.Args.Covers = nil
 		}
 	}
 	return out
@@ -142,47 +143,38 @@ func (w *walk) remedy(g *group) *remedy.Remedy {
 	}
 	defer w.survive("the remedy for " + string(g.Cause.Code))
 	in := remedy.Input{Finding: g.Cause, MTA: w.MTA, Now: w.x.At, Wanted: w.target.Wanted}
+	// The remedy for the host's IPv6 address is that for the record, and another
+	// way out.
+	if at := slices.IndexFunc(g.Effects, func(f finding.Finding) bool { return f.Code == finding.IPv6NoPTR }); at >= 0 {
+		in.Finding = g.Effects[at]
+	}
 	if at := slices.IndexFunc(g.places, func(p int) bool { return p > 0 }); at >= 0 {
 		s := w.subjects[g.places[at]-1]
 		in.Address, in.View, in.Reverse, in.Forward, in.Origin, in.SMTP = s.addr, s.view(), s.reverse, s.forward, s.origin, s.smtp
-		in.Wanted, in.Names = w.wanted(s)
+		in.Names = namesInUse(s)
 	}
 	return w.Remedy(in)
 }
 
-// wanted returns the name that an address should have: what the operator asked
-// for, what the server says in HELO or answers to EHLO, the host that led to it,
-// or the name it has; and the others that would do.
-func (w *walk) wanted(s *subject) (best dnsname.Name, others []dnsname.Name) {
+// namesInUse are the names that would do for an address: the host that led to
+// it, what its server calls itself, and the names it has.
+func namesInUse(s *subject) []dnsname.Name {
 	var names []dnsname.Name
 	add := func(n dnsname.Name) {
 		if n.HostFault() == dnsname.Usable && !private(n) && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
-	add(w.target.Wanted)
-	if v := s.view(); v != nil && !s.assumed {
-		add(v.Helo.Name)
-	}
-	if s.smtp != nil {
-		if h := evidence.ReadHelo(s.smtp.EHLOName); h.Kind == evidence.HeloName {
-			add(h.Name)
-		}
-	}
 	add(s.host)
+	for _, n := range serverNames(s.smtp) {
+		add(n)
+	}
 	if r := s.iprev(); r != nil {
-		add(r.Confirmed)
 		for i := range r.Names {
 			add(r.Names[i].Name)
 		}
 	}
-	for _, n := range serverNames(s.smtp) {
-		add(n)
-	}
-	if len(names) == 0 {
-		return dnsname.Name{}, nil
-	}
-	return names[0], names[1:]
+	return names
 }
 
 // private reports whether the name is of a domain that local networks use, and

@@ -120,6 +120,7 @@ type surroundings struct {
 	authority evidence.Authority
 	servers   prober
 	lists     []evidence.List
+	state     evidence.State // of every answer, where it is not NotAsked
 	book      *remedy.Book
 	judge     func(receivers.Identity) []receivers.Verdict
 }
@@ -138,6 +139,7 @@ func open(t *testing.T, text string) *surroundings {
 	for _, line := range strings.Split(text, "\n") {
 		gone, minus := strings.CutPrefix(line, "- ")
 		zone, list := strings.CutPrefix(line, "list ")
+		state, dead := strings.CutPrefix(line, "dns ")
 		switch {
 		case minus:
 			at := slices.Index(lines, gone)
@@ -145,6 +147,10 @@ func open(t *testing.T, text string) *surroundings {
 				t.Fatalf("the base has no line %q", gone)
 			}
 			lines = slices.Delete(lines, at, at+1)
+		case dead:
+			if err := s.state.UnmarshalText([]byte(state)); err != nil {
+				t.Fatal(err)
+			}
 		case list:
 			s.lists = append(s.lists, evidence.List{Zone: dnsname.MustParse(zone)})
 		default:
@@ -166,7 +172,10 @@ func open(t *testing.T, text string) *surroundings {
 		t.Fatal(err)
 	}
 	s.dns = w
-	s.authority, err = authority.New(authority.Config{DNS: w, Dial: d.Dial, Try: 150 * time.Millisecond, Now: w.Now})
+	if s.state != evidence.NotAsked {
+		s.dns = sick(s.state)
+	}
+	s.authority, err = authority.New(authority.Config{DNS: s.dns, Dial: d.Dial, Try: 150 * time.Millisecond, Now: w.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +189,23 @@ func open(t *testing.T, text string) *surroundings {
 	s.judge = known.Judge
 	return s
 }
+
+// sick answers every question with the same trouble.
+type sick evidence.State
+
+var _ evidence.DNS = sick(evidence.Timeout)
+
+func (s sick) Ask(_ context.Context, questions ...evidence.Question) evidence.Pending {
+	var p pending
+	for _, q := range questions {
+		p = append(p, evidence.Answer{Question: q, State: evidence.State(s), Rcode: -1, At: now, Server: netip.MustParseAddrPort("192.0.2.53:53")})
+	}
+	return p
+}
+
+type pending []evidence.Answer
+
+func (p pending) Wait() []evidence.Answer { return p }
 
 // config is a doctor's who asks the surroundings.
 func (s *surroundings) config() doctor.Config {
@@ -249,6 +275,8 @@ func change(t *testing.T, p *evidence.SMTP, key, value string) {
 	switch key {
 	case "refused":
 		p.Outcome, p.Step, p.TLS = evidence.Declined, "connect", nil
+	case "noroute":
+		p.Outcome, p.Step, p.TLS = evidence.NoRoute, "connect", nil
 	case "timeout":
 		p.Outcome, p.Step, p.TLS = evidence.Slow, "connect", nil
 	case "barred":

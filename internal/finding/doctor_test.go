@@ -142,6 +142,12 @@ var doctorCases = []struct {
 	{"a zone that could not be found", func() []finding.Finding {
 		return finding.OfZone(client, &evidence.Zone{Question: evidence.Question{Name: dnsname.Reverse(client)}, Trouble: &evidence.Answer{State: evidence.ServFail}})
 	}, "zone-unfound unknown"},
+	{"a zone that is only a guess, for nobody told of any nearer", func() []finding.Finding {
+		return finding.OfZone(client, zone(func(z *evidence.Zone) {
+			z.Trouble = &evidence.Answer{State: evidence.ServFail}
+			z.Servers[0].State, z.Servers[1].State = evidence.Silent, evidence.Lame
+		}))
+	}, "zone-unfound unknown"},
 	{"a zone that does not validate", func() []finding.Finding {
 		return finding.OfZone(client, zone(func(z *evidence.Zone) { z.Security.State = evidence.BogusZone }))
 	}, "zone-bogus warn"},

@@ -107,7 +107,7 @@ func ofNames(found []Finding, e *evidence.View) []Finding {
 		}
 		found = append(found, Finding{
 			Code: code, Severity: Warn, Complete: r.Result != evidence.TempError,
-			Args: Args{Address: r.Address, Name: g.Name, Parts: g.Parts},
+			Args: Args{Address: r.Address, Name: g.Name, Parts: g.Reasons()},
 		})
 	}
 	return found

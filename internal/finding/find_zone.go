@@ -28,7 +28,8 @@ func OfZone(addr netip.Addr, z *evidence.Zone) []Finding {
 		found = append(found, Finding{Code: PTRLongChain, Severity: Warn, Complete: true, Args: base})
 		base.Why, base.Count = "", 0
 	}
-	if z.Apex.IsZero() {
+	if !Found(z) {
+		base.Zone = dnsname.Name{}
 		return append(found, zoneUnfound(base, z)...)
 	}
 	servers := within(z.Servers)
@@ -40,6 +41,15 @@ func OfZone(addr netip.Addr, z *evidence.Zone) []Finding {
 		found = append(found, Finding{Code: ZoneSOA, Severity: Info, Complete: true, Args: base})
 	}
 	return found
+}
+
+// Found reports whether it is certain which zone holds the name: its parent or
+// one of its own servers told.
+func Found(z *evidence.Zone) bool {
+	if z.Apex.IsZero() || z.Trouble == nil {
+		return !z.Apex.IsZero()
+	}
+	return len(z.Delegated) > 0 || slices.ContainsFunc(z.Servers, func(s evidence.NameServer) bool { return s.State == evidence.Authoritative })
 }
 
 func zoneUnfound(base Args, z *evidence.Zone) []Finding {

@@ -1,0 +1,26 @@
+package doctor
+
+import "github.com/arpagate/arpagate/internal/finding"
+
+// Rule is a rule of folding, for its test.
+type Rule struct {
+	Cause, Effect finding.Code
+	Always        bool // it holds wherever both are found
+}
+
+// Rules returns the rules in their order.
+func Rules() []Rule {
+	var out []Rule
+	for _, r := range rules {
+		out = append(out, Rule{r.cause, r.effect, r.when == nil})
+	}
+	return out
+}
+
+// Folds reports whether e is folded under c, found in these scopes, where 0 is
+// the target itself.
+func Folds(c, e finding.Finding, scopeC, scopeE int) bool {
+	nodes := []node{{Finding: c, scope: scopeC}, {Finding: e, scope: scopeE}}
+	fold(nodes)
+	return nodes[1].cause == 0 && root(nodes, 1) == 0
+}
