@@ -57,6 +57,10 @@ func (s *site) certificate(t *testing.T, h host) string {
 	if h.cert == otherCert {
 		name = "other.example.net"
 	}
+	names := []string{name}
+	if h.also != "" {
+		names = append(names, h.also)
+	}
 	until := time.Now().AddDate(0, 0, 90)
 	if h.cert == expiredCert {
 		until = time.Now().AddDate(0, 0, -10)
@@ -66,7 +70,7 @@ func (s *site) certificate(t *testing.T, h host) string {
 		t.Fatal(err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: names,
 		NotBefore: until.AddDate(0, 0, -100), NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, s.ca.cert, &key.PublicKey, s.ca.key)
@@ -80,9 +84,7 @@ func (s *site) certificate(t *testing.T, h host) string {
 	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	s.write(t, string(text), "certs", h.name+"pem")
-	// Exim reads its key as the user that it becomes, and OpenSMTPD wants that
-	// nobody else does.
-	run(t, exec.Command("chmod", "640", file))
-	run(t, exec.Command("chown", fmt.Sprintf("root:%d", eximUser), file))
+	// Exim reads its key as the user that it becomes.
+	run(t, exec.Command("chown", fmt.Sprint(eximUser), file))
 	return file
 }

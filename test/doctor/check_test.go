@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -109,12 +110,17 @@ servers = ["127.0.0.1:53"]
 url = "sqlite:%s"
 
 [doctor]
+helo = "probe.example.org"
 map = [
 %s]
+
+[[doctor.list]]
+zone = %q
 `
 
-// writeConfig maps every address of the world to its twin.
-func (s *site) writeConfig(t *testing.T) string {
+// writeConfig writes the configuration with which a world is examined, and
+// returns the path. It maps every address to its twin, and asks one DNS list.
+func (s *site) writeConfig(t *testing.T, w *world) string {
 	t.Helper()
 	var pairs strings.Builder
 	for a := range s.local {
@@ -122,14 +128,16 @@ func (s *site) writeConfig(t *testing.T) string {
 			fmt.Fprintf(&pairs, "    \"%s=%s\",\n", netip.AddrPortFrom(a, port), netip.AddrPortFrom(twin(a), port))
 		}
 	}
-	return s.write(t, fmt.Sprintf(config, s.Path("arpagate.db"), pairs.String()), "arpagate.toml")
+	name := "config-" + w.name + ".toml"
+	return s.write(t, fmt.Sprintf(config, s.Path("arpagate.db"), pairs.String(), cmp.Or(w.list, "bl.example.org")), name)
 }
 
-// check examines a target with the built program. The exit code is not looked
+// check examines a world with the built program. The exit code is not looked
 // at: the document has the verdict.
-func (s *site) check(t *testing.T, target string, args ...string) *report {
+func (s *site) check(t *testing.T, w *world) *report {
 	t.Helper()
-	cmd := s.Server.Command(s.BuildGate(t), append([]string{"check", target, "--json", "--config", s.Path("arpagate.toml")}, args...)...)
+	args := append([]string{"check", w.target, "--json", "--config", s.writeConfig(t, w)}, w.args...)
+	cmd := s.Server.Command(s.BuildGate(t), args...)
 	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+s.ca.file)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -78,6 +78,7 @@ const unboundConf = `server:
     root-hints: "%[1]s/hints"
     num-threads: 1
     aggressive-nsec: no
+    ede: yes
     trust-anchor-signaling: no
     local-zone: "2.0.192.in-addr.arpa." nodefault
     local-zone: "113.0.203.in-addr.arpa." nodefault

@@ -121,7 +121,6 @@ func TestComparison(t *testing.T) {
 	}
 	all := worlds()
 	s := newSite(t, all)
-	s.writeConfig(t)
 	if err := os.MkdirAll(*comparison, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +140,7 @@ func TestComparison(t *testing.T) {
 // own is our own cell: the fault, the party, and nothing else, or not.
 func (s *site) own(t *testing.T, w *world) string {
 	t.Helper()
-	if r := s.check(t, w.target, w.args...); !w.holds(r) {
+	if r := s.check(t, w); !w.holds(r) {
 		t.Errorf("%s:\n%s", w.name, r.describe())
 		return "–"
 	}

@@ -12,6 +12,7 @@ type host struct {
 	name    string // with final dot
 	addr    netip.Addr
 	cert    certificate
+	also    string   // a second name in the certificate
 	options []string // of smtpd(8), in the farm
 	mta     string   // "postfix", "exim", "opensmtpd": one of its own; "none": nobody listens
 	says    string   // what that one calls itself
@@ -47,7 +48,9 @@ type world struct {
 	// target is what is examined, the address by default; args are further flags.
 	target string
 	args   []string
+	list   string // the DNS list to ask, bl.example.org by default
 
+	// want is the planted fault; those after it are of the world, and stay.
 	want []fault
 	// info are codes that are said besides, as information.
 	info []string

@@ -14,6 +14,7 @@ var domainWorlds = []world{
 	{name: "domain", addr: "203.0.113.40", target: "domain.example.net", dns: mx("HOST")},
 	{
 		name: "alias", fault: "MX host is an alias", addr: "203.0.113.41", target: "alias.example.net",
+		host: host{also: "mx.alias.example.net"},
 		dns: func(u *universe, h host) {
 			mx("mx.alias.example.net.")(u, h)
 			u.add("mx.alias.example.net.", "CNAME", h.name)
@@ -31,7 +32,9 @@ var domainWorlds = []world{
 	{
 		name: "null", fault: "null MX (information)", target: "null.example.net",
 		dns: func(u *universe, _ host) {
-			u.child("null.example.net.", healthy...).add("null.example.net.", "MX", "0 .")
+			z := u.child("null.example.net.", healthy...)
+			z.add(z.origin, "MX", "0 .")
+			z.add(z.origin, "TXT", `"v=spf1 -all"`)
 		},
 		info: []string{"mx-null"},
 	},
@@ -49,7 +52,7 @@ var domainWorlds = []world{
 func mx(names ...string) func(*universe, host) {
 	return func(u *universe, h host) {
 		domain := strings.TrimPrefix(h.name, "mail.")
-		u.child(domain, healthy...)
+		u.child(domain, healthy...).add(domain, "TXT", `"v=spf1 mx -all"`)
 		forwardAndReverse(u, h)
 		for _, name := range names {
 			u.add(domain, "MX", "10 "+strings.ReplaceAll(name, "HOST", h.name))

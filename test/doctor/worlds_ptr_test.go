@@ -34,7 +34,7 @@ var ptrWorlds = []world{
 			u.ptr(h.addr, h.name)
 			u.address(h.name, netip.MustParseAddr("203.0.113.99"))
 		},
-		want: []fault{{"ptr-unconfirmed", "zone-operator"}},
+		want: []fault{{"ptr-unconfirmed", "zone-operator"}}, info: []string{"ehlo-not-address"},
 		mend: (*mender).nsupdate,
 	},
 	{
@@ -43,7 +43,7 @@ var ptrWorlds = []world{
 			u.ptr(h.addr, h.name)
 			u.add(h.name, "TXT", `"no address here"`)
 		},
-		want: []fault{{"ptr-unconfirmed", "zone-operator"}},
+		want: []fault{{"ptr-unconfirmed", "zone-operator"}}, info: []string{"ehlo-not-address"},
 		mend: (*mender).nsupdate,
 	},
 	{
@@ -91,7 +91,7 @@ var ptrWorlds = []world{
 			u.address(h.name, v4)
 			u.ptr(v4, h.name)
 		},
-		want: []fault{{"ipv6-no-ptr", "address-holder"}},
+		want: []fault{{"ptr-missing", "address-holder"}},
 		mend: (*mender).nsupdate,
 	},
 	{name: "classless", addr: "203.0.113.66", dns: classless("66.64/26.113.0.203.in-addr.arpa.", "64/26.113.0.203.in-addr.arpa.")},

@@ -74,7 +74,7 @@ func (z *zone) delegate(child *zone, ds ...string) {
 // text is the master file (RFC 1035 §5).
 func (z *zone) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %[2]d IN SOA %[4]s hostmaster.example.org. %[3]d %[2]d %[2]d 1209600 %[2]d\n", z.origin, seconds, z.serial, z.servers[0])
+	fmt.Fprintf(&b, "%s %[2]d IN SOA %[4]s hostmaster.example.org. %[3]d %[2]d %[5]d 1209600 %[2]d\n", z.origin, seconds, z.serial, z.servers[0], seconds-1)
 	for _, server := range z.servers {
 		fmt.Fprintf(&b, "%s %d IN NS %s\n", z.origin, seconds, server)
 	}
@@ -123,6 +123,7 @@ func newUniverse() *universe {
 		u.root.add(name+".example.org.", "A", a.String()) // glue
 		u.ptr(a, name+".example.org.")
 	}
+	u.add("2.0.0.127.bl.example.org.", "A", "127.0.0.2") // the test point of RFC 5782 §5
 	u.add("example.org.", "MX", "10 mail.domain.example.net.")
 	return u
 }
