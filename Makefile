@@ -15,6 +15,8 @@ BENCHTIME ?= 1s
 # Labelled names: address, name, label, weight, registered domain. They are of
 # real hosts, and no part of this repository.
 CORPUS ?= ../shared/data/rdns_dev.tsv
+# How many of the worst errors classifier-report lists.
+ERRORS ?= 0
 
 TOOL = go tool -modfile=tools.mod
 
@@ -64,7 +66,7 @@ classifier:
 	go run ./test/classifier -corpus $(CORPUS) -out internal/generic/weights.go
 
 classifier-report:
-	@go run ./test/classifier -corpus $(CORPUS) -report
+	@go run ./test/classifier -corpus $(CORPUS) -report -errors $(ERRORS)
 
 docs: build
 	./bin/arpagate docs --out docs

@@ -7,6 +7,8 @@ package evidence
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -162,6 +164,18 @@ type Generic struct {
 	// Parts are the parts of the name that speak for a template, the heaviest
 	// first, each with its weight: "octets 203-0-113-9 +5.9", "word dsl +1.4".
 	Parts []string `json:"parts,omitempty"`
+}
+
+// Reasons returns the parts without their weights, for those who read a
+// sentence.
+func (g *Generic) Reasons() []string {
+	reasons := slices.Clone(g.Parts)
+	for i, p := range reasons {
+		if at := strings.LastIndexByte(p, ' '); at > 0 {
+			reasons[i] = p[:at]
+		}
+	}
+	return reasons
 }
 
 // Apart is the least time between two negative results that both count, so that

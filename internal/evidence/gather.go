@@ -136,7 +136,7 @@ func genericOf(addr netip.Addr, r *IPRev) Generic {
 	v := generic.Explain(name, addr)
 	g := Generic{Name: name, Degree: v.Degree, Score: math.Round(1000*v.Score) / 1000}
 	for _, p := range v.Parts {
-		if p.Weight >= leastPart && len(g.Parts) < maxParts {
+		if p.Weight >= leastPart && len(g.Parts) < maxParts || p.Weight > 0 && len(g.Parts) == 0 {
 			g.Parts = append(g.Parts, p.String())
 		}
 	}
@@ -146,7 +146,7 @@ func genericOf(addr netip.Addr, r *IPRev) Generic {
 // A report names few of the parts, and those that say something.
 const (
 	maxParts  = 4
-	leastPart = 0.5
+	leastPart = 1
 )
 
 // ConfirmedNames returns the PTR names that lead back to the address.

@@ -81,15 +81,13 @@ func (x *Signs) ofOctets(nums []number, addr [4]byte) {
 	}
 }
 
-// hexEnd finds the last two octets as four hexadecimal digits on their own, one
-// of them a letter.
+// hexEnd finds the last two octets as four hexadecimal digits on their own.
 func hexEnd(s string, addr [4]byte) (span, bool) {
 	for i := 0; i+4 <= len(s); i++ {
 		if nibble(s[i]) != int(addr[2]>>4) || i > 0 && nibble(s[i-1]) >= 0 || i+4 < len(s) && nibble(s[i+4]) >= 0 {
 			continue
 		}
-		if nibble(s[i+1]) == int(addr[2]&15) && nibble(s[i+2]) == int(addr[3]>>4) && nibble(s[i+3]) == int(addr[3]&15) &&
-			(letter(s[i]) || letter(s[i+1]) || letter(s[i+2]) || letter(s[i+3])) {
+		if nibble(s[i+1]) == int(addr[2]&15) && nibble(s[i+2]) == int(addr[3]>>4) && nibble(s[i+3]) == int(addr[3]&15) {
 			return span{int16(i), int16(i + 4)}, true
 		}
 	}
@@ -111,14 +109,13 @@ func (x *Signs) ofGroups(nums []number, b [16]byte) {
 		x.add(someGroups, longer(r.span, p))
 	case r.digits >= 3:
 		x.add(fewGroups, r.span)
-	default:
-		x.ofHardware(b)
 	}
 	// An address of the other family is in some: as decimal digits, as the last
 	// 32 bits, or after the prefix of 6to4.
-	if r.groups > 2 || len(nums) == 0 {
+	if r.groups > 2 {
 		return
 	}
+	x.ofHardware(b)
 	for _, v4 := range [...][4]byte{{decimal(b[8:]), decimal(b[10:]), decimal(b[12:]), decimal(b[14:])}, [4]byte(b[12:]), [4]byte(b[2:6])} {
 		if v4[0] == 0 || v4[1]|v4[2] == 0 {
 			continue

@@ -139,7 +139,7 @@ func (x *Signs) parts() []Part {
 		if !x.Has(s) || weights[s] == 0 {
 			continue
 		}
-		at, weight := x.where[s], float64(weights[s])/hundred
+		at, weight := x.where[s], s.Weight()
 		if i := slices.Index(spans, at); i >= 0 && !at.empty() {
 			parts[i].Weight += weight
 			continue

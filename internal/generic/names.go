@@ -11,6 +11,7 @@ var shapes = [firstWord]string{
 	allGroups: "groups", someGroups: "some groups", fewGroups: "one group", hardware: "hardware address",
 	orgOctets: "octets in the domain", wholeAddress: "whole address",
 	addressMail: "address beside mail", partMail: "part of the address beside mail", lastMail: "last octet beside mail",
+	lastNamed:    "last octet beside a word",
 	addressPlain: "address without words",
 	noDigits:     "no digits", oneNumber: "one other number", twoNumbers: "two other numbers", moreNumbers: "more numbers",
 	number1: "number of 1 digit", number2: "number of 2 digits", number3: "number of 3 digits",
@@ -20,7 +21,8 @@ var shapes = [firstWord]string{
 	noHost:        "the domain itself", oneLabel: "one label", twoLabels: "two labels", threeLabels: "three labels",
 	moreLabels:   "more labels",
 	lineNumbered: "line with number", linePlain: "line without number", lineMail: "line beside mail",
-	hostingNumbered: "machine with number", hostingPlain: "machine without number", rentedNumber: "long number at a hoster",
+	hostingNumbered: "machine with number", hostingPlain: "machine without number", rentedNumber: "long number of a machine", servedNumber: "long number at a hoster",
+	dynamicNumbered: "dynamic with number", beforeMail: "address before a mail word",
 	customerNumbered: "customer with number", staticNumbered: "static with number", zone6: "zone of IPv6 with number", staticMail: "static beside mail", severalMail: "another mail word",
 	placeholder:     "placeholder",
 	providerDynamic: "lines of a provider", providerStatic: "machines of a provider", providerOwn: "pool of a sender",
@@ -37,3 +39,6 @@ func (s Sign) String() string {
 	w := s - firstWord
 	return classNames[w%Sign(classCount)] + " word in the " + zones[w/Sign(classCount)]
 }
+
+// Weight returns what the sign adds to the logit of the score.
+func (s Sign) Weight() float64 { return float64(weights[s]) / hundred }

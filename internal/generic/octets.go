@@ -19,7 +19,11 @@ func octets(s string, nums []number, addr [4]byte) (found uint8) {
 		if n.end-n.start < 2 {
 			continue
 		}
-		if m := joined(s[n.start:n.end], addr); m&^found != 0 {
+		m := joined(s[n.start:n.end], addr)
+		if asNumber(s[n.start:n.end], addr) {
+			m = 15
+		}
+		if m&^found != 0 {
 			n.matched = m
 			found |= m
 		}
@@ -91,6 +95,18 @@ func joined(digits string, addr [4]byte) uint8 {
 		}
 	}
 	return 0
+}
+
+// asNumber reports whether the digits are the address as one number.
+func asNumber(digits string, addr [4]byte) bool {
+	if len(digits) < 8 || len(digits) > 10 {
+		return false
+	}
+	v := uint64(0)
+	for i := range len(digits) {
+		v = 10*v + uint64(digits[i]-'0')
+	}
+	return v == uint64(addr[0])<<24|uint64(addr[1])<<16|uint64(addr[2])<<8|uint64(addr[3])
 }
 
 func padded(digits string, octets []byte, reversed bool) bool {

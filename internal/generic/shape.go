@@ -1,33 +1,10 @@
 package generic
 
+import "strings"
+
 // ofShape looks at labels and numbers.
 func (x *Signs) ofShape(nums []number) {
 	c := &x.c
-	free := 0
-	for i, n := range nums {
-		if int(n.start) >= c.host {
-			break
-		}
-		if n.matched != 0 || x.taken.holds(int(n.start)) {
-			continue
-		}
-		free++
-		switch n := n.end - n.start; {
-		case n >= 7:
-			x.add(number7, nums[i].span)
-		case n >= 5:
-			x.add(number5, nums[i].span)
-		default:
-			x.add(number1+Sign(n)-1, nums[i].span)
-		}
-	}
-	if p := x.where[fourOctets]; x.Has(fourOctets) && int(p.end) > c.org || x.Has(networkOctets) && int(x.where[networkOctets].start) >= c.org {
-		x.add(orgOctets, p)
-	}
-	x.when(noDigits, c.host > 0 && (len(nums) == 0 || int(nums[0].start) >= c.host))
-	x.when(oneNumber, free == 1)
-	x.when(twoNumbers, free == 2)
-	x.when(moreNumbers, free > 2)
 	labels := 0
 	for i := 0; i < c.host; {
 		end := i
@@ -43,6 +20,54 @@ func (x *Signs) ofShape(nums []number) {
 	} else {
 		x.add(oneLabel+Sign(min(labels, 4))-1, span{})
 	}
+	x.ofNumbers(nums)
+}
+
+// ofNumbers looks at the numbers that are not of the address.
+func (x *Signs) ofNumbers(nums []number) {
+	c := &x.c
+	free := 0
+	for i, n := range nums {
+		if int(n.start) >= c.host {
+			break
+		}
+		at := int(n.start)
+		if n.matched != 0 || x.taken.holds(at) || x.where[hashLabel].holds(at) || x.where[uuidLabel].holds(at) || version(c.s, n.span) {
+			continue
+		}
+		free++
+		switch n := n.end - n.start; {
+		case n >= 7:
+			x.add(number7, nums[i].span)
+		case n >= 5:
+			x.add(number5, nums[i].span)
+		default:
+			x.add(number1+Sign(n)-1, nums[i].span)
+		}
+	}
+	p := x.where[fourOctets]
+	if x.Has(networkOctets) {
+		p = x.where[networkOctets]
+	}
+	x.at(orgOctets, p, x.Has(fourOctets) && int(p.end) > c.org || x.Has(networkOctets) && int(p.start) >= c.org)
+	x.when(noDigits, c.host > 0 && x.taken.empty() && (len(nums) == 0 || int(nums[0].start) >= c.host))
+	x.when(oneNumber, free == 1)
+	x.when(twoNumbers, free == 2)
+	x.when(moreNumbers, free > 2)
+}
+
+// version reports whether the number is that of an IP version, as in "v6" or
+// "ip4".
+func version(s string, n span) bool {
+	if n.start == 0 || n.end-n.start != 1 || s[n.start] != '4' && s[n.start] != '6' {
+		return false
+	}
+	before := s[:n.start]
+	if strings.HasSuffix(before, "ip") {
+		return true
+	}
+	before, found := strings.CutSuffix(before, "v")
+	return found && (before == "" || !letter(before[len(before)-1]) || strings.HasSuffix(before, "ip"))
 }
 
 // ofLabel looks at the shape of a label.

@@ -31,6 +31,7 @@ const (
 	addressMail
 	partMail
 	lastMail
+	lastNamed
 	addressPlain
 	noDigits
 	oneNumber
@@ -53,6 +54,9 @@ const (
 	threeLabels
 	moreLabels
 	rentedNumber
+	servedNumber
+	dynamicNumbered
+	beforeMail
 	orgOctets
 	placeholder
 	severalMail
@@ -80,8 +84,8 @@ type Signs struct {
 	set   [(signCount + 63) / 64]uint64
 	where [signCount]span
 	c     cut
-	// taken is the part of the name that is an IPv6 address: its letters and
-	// digits are neither words nor numbers.
+	// taken is the part of the name that is an address in hexadecimal: its
+	// letters and digits are neither words nor numbers.
 	taken span
 }
 
@@ -128,7 +132,7 @@ func (x *Signs) examine(name string, addr netip.Addr) {
 		x.add(family6, span{})
 		x.ofGroups(nums, addr.As16())
 	}
-	if x.any(allGroups, someGroups) {
+	if x.any(allGroups, someGroups, hexAddress, hexPart) {
 		x.taken = x.address()
 	}
 	x.ofWords()

@@ -14,29 +14,48 @@ func (x *Signs) address() (at span) {
 
 // together adds the signs that others make together.
 func (x *Signs) together() {
-	word := func(c class) bool { return x.Has(firstWord+Sign(c)) || x.Has(restWord+Sign(c)) }
 	whole := x.any(fourOctets, threeOctets, hexAddress, allGroups, someGroups)
 	part := x.any(twoOctets, twoShort, twoOther, networkOctets, hexPart, fewGroups)
 	last := x.any(lastOctet1, lastOctet2, lastOctet3)
 	numbered := x.any(oneNumber, twoNumbers, moreNumbers, hashLabel, mixedLabel)
-	post := word(mail)
-	line := word(dynamic) || word(access) || word(unassigned) || word(nat) || word(guest)
-	rent := word(hosting)
-	address := x.address()
-	x.at(addressMail, address, whole && post)
-	x.at(partMail, address, part && post)
-	x.at(lastMail, address, last && post)
-	x.at(addressPlain, address, (whole || part) && !post && !line && !rent && !word(customer) && !word(static))
-	x.at(wholeAddress, address, x.any(fourOctets, hexAddress, allGroups))
-	x.when(rentedNumber, x.any(number5, number7, hashLabel, uuidLabel) && (x.Has(orgWord+Sign(hosting)) || x.Has(orgWord+Sign(server)) || rent || x.Has(restWord+Sign(server))))
-	x.when(placeholder, x.Has(noDigits) && !post && (strings.HasPrefix(x.c.s, "hosted-by") || x.Has(firstWord+Sign(unassigned)) || x.Has(firstWord+Sign(reverse)) || x.Has(firstWord+Sign(customer))))
+	post, rent := x.says(mail), x.says(hosting)
+	line := x.says(dynamic) || x.says(access) || x.says(unassigned) || x.says(nat) || x.says(guest)
+	named := line || rent || x.says(customer) || x.says(static)
+
+	at := x.address()
+	x.at(wholeAddress, at, x.any(fourOctets, hexAddress, allGroups))
+	x.at(addressMail, at, whole && post)
+	x.at(beforeMail, at, (whole || part) && x.Has(restWord+Sign(mail)))
+	x.at(partMail, at, part && post)
+	x.at(lastMail, at, last && post)
+	x.at(addressPlain, at, (whole || part) && !post && !named)
+	x.at(lastNamed, at, last && !post && (named || x.Has(firstWord+Sign(reverse))))
+
 	x.when(lineNumbered, line && numbered)
+	x.when(dynamicNumbered, numbered && (x.says(dynamic) || x.says(unassigned)))
 	x.when(linePlain, line && !numbered && !whole && !part && !last)
 	x.when(lineMail, line && post)
 	x.when(hostingNumbered, rent && numbered)
 	x.when(hostingPlain, rent && !numbered && !whole && !part)
-	x.when(customerNumbered, word(customer) && numbered)
-	x.when(staticNumbered, word(static) && numbered)
-	x.when(zone6, x.Has(family6) && numbered && !post && x.Has(restWord+Sign(reverse)))
-	x.when(staticMail, word(static) && post)
+	x.when(customerNumbered, x.says(customer) && numbered)
+	x.when(staticNumbered, x.says(static) && numbered)
+	x.when(staticMail, x.says(static) && post)
+	x.when(zone6, x.Has(family6) && !post && x.Has(restWord+Sign(reverse)) &&
+		x.any(mixedLabel, moreNumbers, number3, number4, number5, number7, hashLabel))
+	long := x.any(number5, number7, hashLabel, uuidLabel)
+	x.when(rentedNumber, long && rent)
+	x.when(servedNumber, long && (x.says(server) || x.any(orgWord+Sign(hosting), orgWord+Sign(server))))
+	x.when(placeholder, x.c.first > 0 && noName(x.c.s[:x.c.first]))
+}
+
+// noName reports whether the label says that there is no name.
+func noName(label string) bool {
+	switch label {
+	case "customer", "customers", "client", "clients", "cliente", "cust", "reverse", "rev", "ptr", "rdns", "dynamic",
+		"unassigned", "unknown", "unused", "unallocated", "unconfigured", "undefined", "unspecified", "unregistered",
+		"generic", "default", "placeholder", "reserved", "noname", "noptr", "norev", "nodns", "norecord", "notset",
+		"no-name", "no-ptr", "no-rev", "no-reverse", "no-rdns", "no-dns", "no-record", "not-set", "not-assigned":
+		return true
+	}
+	return strings.HasPrefix(label, "hosted-by")
 }

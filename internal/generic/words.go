@@ -22,12 +22,13 @@ const (
 	static                  // keeps its address
 	business                // is a business's
 	hosting                 // is a machine for rent
+	provider                // is of a provider; said by the domain alone
 	classCount
 )
 
 var classNames = [classCount]string{
 	"mail", "role", "server", "dynamic", "unassigned", "access", "nat", "guest", "customer", "reverse", "static",
-	"business", "hosting",
+	"business", "hosting", "provider",
 }
 
 //go:embed words.txt
@@ -108,7 +109,7 @@ func (x *Signs) ofRun(run string, start int, zone Sign) {
 		}
 		at := span{int16(start + i), int16(start + end)}
 		for c := range classCount {
-			if found>>c&1 != 0 {
+			if found>>c&1 != 0 && (c != provider || zone == orgWord) {
 				if c == mail && zone != orgWord && (x.Has(firstWord+Sign(mail)) || x.Has(restWord+Sign(mail))) {
 					x.add(severalMail, at)
 				}

@@ -23,6 +23,7 @@ type example struct {
 	signs   []int   // in order
 	weight  float64 // how much it counts in training
 	fold    int
+	turn    int // in which the domain joins its fold
 }
 
 // has reports whether the example has one of the signs.
@@ -106,7 +107,7 @@ func (e *example) hard() bool {
 		return false
 	}
 	return e.has("octets", "three octets", "network's octets", "last two octets", "last two octets, short", "two octets",
-		"last octet of 3 digits", "hex", "hex of the last octets", "groups", "some groups", "more numbers", "two other numbers",
+		"last octet of 3 digits", "last octet of 2 digits", "hex", "hex of the last octets", "groups", "some groups", "more numbers", "two other numbers",
 		"letters and digits mixed", "line with number", "customer with number")
 }
 
