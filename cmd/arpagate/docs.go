@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/arpagate/arpagate/internal/config"
+	"github.com/arpagate/arpagate/internal/remedy"
 )
 
 func newDocsCommand(a *app) *cobra.Command {
@@ -42,15 +43,20 @@ type page struct {
 
 // generated makes every page that is generated.
 func generated(root *cobra.Command) ([]page, error) {
+	recipes, err := remedy.Open()
+	if err != nil {
+		return nil, err
+	}
 	pages := []page{
 		{"config-reference.md", []byte(config.Reference())},
+		{"remedies.md", []byte(recipes.Reference())},
 		{"man/arpagate.toml.5", config.Man()},
 	}
 	for _, cmd := range documented(root) {
 		pages = append(pages, page{"man/" + manName(cmd) + ".1", manPage(cmd)})
 	}
 	var bash, zsh, fish bytes.Buffer
-	err := errors.Join(root.GenBashCompletionV2(&bash, true), root.GenZshCompletion(&zsh), root.GenFishCompletion(&fish, true))
+	err = errors.Join(root.GenBashCompletionV2(&bash, true), root.GenZshCompletion(&zsh), root.GenFishCompletion(&fish, true))
 	if err != nil {
 		return nil, fmt.Errorf("docs: %w", err)
 	}

@@ -43,7 +43,7 @@ func (d *dice) name() dnsname.Name {
 	case 3:
 		return name("9.0/25.113.0.203.in-addr.arpa")
 	case 4:
-		return name("ns1.your-server.de")
+		return name("ns1.example.net")
 	default:
 		return name("mail.example.org")
 	}
@@ -89,7 +89,7 @@ func (d *dice) zone() *evidence.Zone {
 func FuzzFor(f *testing.F) {
 	b := open(f)
 	codes := []finding.Code{"", "no-such-code"}
-	for _, e := range finding.Catalogue() {
+	for _, e := range finding.All() {
 		codes = append(codes, e.Code)
 	}
 	for i := range codes {

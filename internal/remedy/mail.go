@@ -35,8 +35,11 @@ var mailWriters = map[string]func(*job){
 func mailTask(task, do string) func(*job) {
 	return func(j *job) {
 		if strings.Contains(do, "%s") {
-			do := fmt.Sprintf(do, j.name())
-			j.mail(task, do)
+			name := j.name()
+			if host := j.Finding.Args.Host; task == "tls" && safe(host) {
+				name = host.String() // the name that senders look for is that of the MX host
+			}
+			j.mail(task, fmt.Sprintf(do, name))
 			return
 		}
 		j.mail(task, do)
@@ -50,6 +53,9 @@ func (j *job) mail(task, do string) {
 		j.out.Wanted = &j.choice
 		j.out.Visible = j.atOnce("the next connection is greeted with the new name")
 	case "tls":
+		if j.server != nil && safe(j.Finding.Args.Host) {
+			j.fill = newFiller(j.Address, j.Finding.Args.Host)
+		}
 		j.out.Visible = j.atOnce("the next connection sees it")
 	}
 	j.configure(task, do)

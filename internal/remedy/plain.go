@@ -13,22 +13,22 @@ type advice struct {
 // plainAdvice has the advice for codes that depend on nothing but themselves.
 var plainAdvice = map[string]advice{
 	"mx-missing": {
-		ZoneOperator, "Publish an MX record for {domain-of-finding} that names the mail server.",
+		ZoneOperator, "Publish an MX record for {domain} that names the mail server.",
 		[]string{"Without MX records mail goes to the address of the domain itself (RFC 5321 §5.1): that works only where a mail server listens there."},
 		nil,
 	},
 	"mx-cname": {
-		ZoneOperator, "Let the MX record name a host with an address record, not an alias (RFC 2181 §10.3).",
+		ZoneOperator, "Let the MX record of {domain} name a host with an address record; {host} is an alias (RFC 2181 §10.3).",
 		[]string{"Put the name at the end of the alias into the MX record, or give the MX name an A or AAAA record of its own in the place of the CNAME."},
 		nil,
 	},
 	"mx-literal": {
-		ZoneOperator, "Put the name of the mail server into the MX record, not its address (RFC 1035 §3.3.9).",
+		ZoneOperator, "Put the name of the mail server into the MX record of {domain}, not its address (RFC 1035 §3.3.9).",
 		[]string{"Make a name such as mail below the domain with an A record that holds the address, and let the MX record name it."},
 		nil,
 	},
 	"mx-private": {
-		ZoneOperator, "Give the MX host the address with which it can be reached from the Internet.",
+		ZoneOperator, "Give {host}, an MX host of {domain}, the address with which it can be reached from the Internet.",
 		[]string{"If private addresses are there for your own network, serve them from a separate internal view of the zone."},
 		nil,
 	},
@@ -37,10 +37,10 @@ var plainAdvice = map[string]advice{
 		nil, []string{"Mail from a domain with a null MX can't be answered; some receivers refuse it."},
 	},
 	"mx-no-address": {
-		ZoneOperator, "Give the MX host an address record, or name another host.", nil, nil,
+		ZoneOperator, "Give {host}, an MX host of {domain}, an address record, or name another host.", nil, nil,
 	},
 	"spf-unreadable": {
-		ZoneOperator, "Repair the SPF record: one TXT record that begins with v=spf1, with ten look-ups at most (RFC 7208 §4.6.4).",
+		ZoneOperator, "Repair the SPF record of {domain}: one TXT record that begins with v=spf1, with ten look-ups at most (RFC 7208 §4.6.4).",
 		[]string{"Have one SPF record only; join two into one.", "Replace includes that only lead to further includes by the networks themselves, if the look-ups are too many."},
 		[]string{"SPF says who may send for the domain. It neither replaces a PTR record nor needs one."},
 	},
@@ -85,6 +85,11 @@ var plainAdvice = map[string]advice{
 		OurDNS, "Use a resolver that does not rewrite answers: this one gives addresses that no list gives.", nil,
 		[]string{"The answer is no listing: nothing is said about the address."},
 	},
+	"resolver-differs": {
+		OurDNS, "Wait until the old answer is forgotten, then look again; if it stays, examine through another DNS server.",
+		[]string{"A record that was changed a short while ago is remembered by the resolver until its time is over.", "If nothing was changed, the resolver rewrites answers: use one of your own."},
+		nil,
+	},
 	"list-silent": {
 		Nobody, "Nothing can be said: the list did not answer. Ask again later.",
 		[]string{"If it never answers, leave it out: mail servers that ask it wait in vain as well."}, nil,
@@ -94,7 +99,7 @@ var plainAdvice = map[string]advice{
 		nil, []string{"As long as no mail server at all can be reached from here, nothing is known about these."},
 	},
 	"mx-unusable": {
-		ZoneOperator, "Let the MX record name a host: letters, digits and hyphens, with at least one dot.", nil, nil,
+		ZoneOperator, "Let the MX record of {domain} name a host: letters, digits and hyphens, with at least one dot.", nil, nil,
 	},
 	"list-broken": {
 		Nobody, "Leave the list out: it fails its own test points (RFC 5782 §5), so its answers mean nothing.",
@@ -130,11 +135,14 @@ func (j *job) plain(a advice) {
 	}
 }
 
-// about puts the name that the finding is about into a sentence.
+// about puts the names that the finding is about into a sentence.
 func (j *job) about(s string) string {
-	name := j.Finding.Args.Name.String()
-	if name == "" {
-		name = "the domain"
+	domain, host := "the domain", "the MX host"
+	if n := j.Finding.Args.Name; !n.IsZero() {
+		domain = n.String()
 	}
-	return strings.ReplaceAll(s, "{domain-of-finding}", name)
+	if n := j.Finding.Args.Host; !n.IsZero() {
+		host = n.String()
+	}
+	return strings.NewReplacer("{domain}", domain, "{host}", host).Replace(s)
 }

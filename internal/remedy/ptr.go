@@ -167,6 +167,12 @@ func (j *job) ptrVisible(w *way) *Visible {
 	return When(j.Now, w != nil && w.ForwardFirst, forward, ptr)
 }
 
+// several has one PTR record kept.
+func (j *job) several() {
+	j.setPTR()
+	j.out.Do = fmt.Sprintf("Have one PTR record of %s kept, %s, and the others taken out.", j.address(), j.name())
+}
+
 // generic has a name of the customer's own set, or the mail relayed.
 func (j *job) generic() {
 	j.setPTR()
@@ -232,8 +238,16 @@ func zoneWho(z *evidence.Zone, name dnsname.Name) string {
 
 // longChain has the aliases before the PTR record shortened.
 func (j *job) longChain() {
-	j.setPTR()
-	j.out.Do = fmt.Sprintf("Have the PTR record of %s reached by one alias at most.", j.address())
+	name := j.Finding.Args.Name
+	if arpa := dnsname.MustParse("arpa"); name.IsZero() || name.Under(arpa) {
+		j.setPTR()
+		j.out.Do = fmt.Sprintf("Have the PTR record of %s reached by one alias at most (RFC 2317).", j.address())
+		return
+	}
+	z := forwardZone(j.Input, name)
+	j.out.Party, j.out.Who, j.out.Contact = ZoneOperator, zoneWho(z, name), contactOf(z)
+	j.out.Do = fmt.Sprintf("Give %s an address record of its own in the place of the alias.", name)
+	j.out.Visible = When(j.Now, false, Change{What: "record", Zone: z})
 }
 
 // ipv6 has two ways out: a PTR record for the IPv6 address, or sending over IPv4.

@@ -232,8 +232,16 @@ func TestCases(t *testing.T) {
 // a remedy of its own has only the catalogue's sentence.
 func TestEveryCodeHasARemedy(t *testing.T) {
 	b := open(t)
-	for _, e := range finding.Catalogue() {
-		r := b.For(about(e.Code, "203.0.113.9", "mail.example.org"))
+	var all strings.Builder
+	for _, e := range finding.All() {
+		in := about(e.Code, "203.0.113.9", "mail.example.org")
+		in.Finding.Args.Zone, in.MTA = name("list.example.net"), "postfix"
+		r := b.For(in)
+		fmt.Fprintf(&all, "==== %s: %s, %s\n%s\n", e.Code, r.Party, r.Who, r.Do)
+		showSteps(&all, r.Steps)
+		for _, c := range r.Cautions {
+			fmt.Fprintf(&all, "! %s\n", c)
+		}
 		if r.Who == "" || r.Party == "" || !strings.HasSuffix(r.Do, ".") {
 			t.Errorf("%s: %+v", e.Code, r)
 		}
@@ -241,6 +249,7 @@ func TestEveryCodeHasARemedy(t *testing.T) {
 			t.Errorf("%s: there is no remedy but the catalogue's sentence", e.Code)
 		}
 	}
+	golden(t, "testdata/codes.golden", all.String())
 }
 
 func TestUnknownCode(t *testing.T) {

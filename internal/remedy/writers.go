@@ -10,7 +10,7 @@ import (
 // those of finding.Code.
 var writers = gather(
 	map[string]func(*job){
-		"ptr-missing": (*job).setPTR, "ptr-unusable": (*job).setPTR, "ptr-several": (*job).setPTR, "ptr-too-many": (*job).setPTR,
+		"ptr-missing": (*job).setPTR, "ptr-unusable": (*job).setPTR, "ptr-several": (*job).several, "ptr-too-many": (*job).several,
 		"ptr-generic": (*job).generic, "ptr-generic-static": (*job).generic,
 		"ptr-unconfirmed": (*job).unconfirmed, "ptr-long-chain": (*job).longChain, "ipv6-no-ptr": (*job).ipv6,
 		"dns-trouble": (*job).dnsTrouble, "source-special": (*job).special,

@@ -16,7 +16,7 @@ var zoneWriters = map[string]func(*job){
 	"zone-soa":       zoneFault("Put the numbers of the SOA record into the usual ranges: refresh 1200 to 43200, retry below refresh, expire 1209600 to 2419200, minimum 300 to 86400 (RFC 1912 §2.2)."),
 	"zone-bogus":     zoneFault("Sign the zone anew, or take the DS record out of the parent zone until it is; validating resolvers refuse every answer from the zone until then."),
 	"zone-island":    zoneFault("Have the DS record of the zone's key published in the parent zone, or leave the zone unsigned. Mail is not hindered by this."),
-	"zone-unfound":   zoneFault("Have the reverse zone delegated: the parent zone must name servers for it, and these must answer."),
+	"zone-unfound":   zoneFault("If other zones can be found from here, have the name servers above this one put right: they must name servers for it, and these must answer. If none can, the fault lies with the DNS server that was asked."),
 }
 
 // zoneFault names the zone of the finding, its servers at fault, and what to do.
