@@ -26,10 +26,14 @@ var domainEntries = []Entry{
 		Code: MXMissing, Title: "The domain has no MX record", RFC: "RFC 5321 §5.1",
 		Remedy: "Whoever runs the domain should publish an MX record that names its mail server; without one the domain's own address is tried.",
 		text: func(a Args) string {
-			if len(a.Others) == 0 {
+			switch {
+			case len(a.Others) > 0:
+				return fmt.Sprintf("%s has no MX record (%s), so that mail for it goes to its own address, %s.", a.Name, a.State.Mnemonic(), join(a.Others))
+			case a.Why == "":
+				return fmt.Sprintf("%s has no MX record (%s).", a.Name, a.State.Mnemonic())
+			default:
 				return fmt.Sprintf("%s has no MX record (%s) and no address, so that no mail reaches it, and many receivers refuse mail from it.", a.Name, a.State.Mnemonic())
 			}
-			return fmt.Sprintf("%s has no MX record (%s), so that mail for it goes to its own address, %s.", a.Name, a.State.Mnemonic(), join(a.Others))
 		},
 	},
 	{

@@ -155,7 +155,9 @@ var doctorCases = []struct {
 		return finding.OfZone(client, zone(func(z *evidence.Zone) { z.Security.State = evidence.Island }))
 	}, "zone-island info"},
 	{"one server is lame", func() []finding.Finding {
-		return finding.OfZone(client, zone(func(z *evidence.Zone) { z.Servers[1].State = evidence.Lame }))
+		return finding.OfZone(client, zone(func(z *evidence.Zone) {
+			z.Servers[1].State, z.Servers[1].Why = evidence.Lame, untrusted.New("it answers REFUSED")
+		}))
 	}, "zone-lame warn"},
 	{"one server has no address", func() []finding.Finding {
 		return finding.OfZone(client, zone(func(z *evidence.Zone) {
@@ -227,7 +229,7 @@ var doctorCases = []struct {
 	}, "zone-soa info"},
 
 	{"K135 our resolver hides a record", func() []finding.Finding {
-		return finding.OfResolver(client, zone(nil), &evidence.Answer{Question: zone(nil).Question, State: evidence.NXDomain})
+		return finding.OfResolver(client, zone(nil), &evidence.Answer{Question: zone(nil).Question, State: evidence.NXDomain, TTL: 5 * time.Minute})
 	}, "resolver-differs unknown"},
 	{"K135 our resolver makes a record up", func() []finding.Finding {
 		return finding.OfResolver(client, zone(func(z *evidence.Zone) {
@@ -285,12 +287,20 @@ var doctorCases = []struct {
 	}, "allow-listed info"},
 	{"no listing", func() []finding.Finding { return listing(evidence.NotListed, nil) }, ""},
 	{"a list that was not asked", func() []finding.Finding { return listing(evidence.ListSkipped, nil) }, ""},
-	{"a refusal is no listing", func() []finding.Finding { return listing(evidence.ListRefused, nil) }, "list-refused unknown"},
+	{"a refusal is no listing", func() []finding.Finding {
+		return listing(evidence.ListRefused, func(a *evidence.ListAnswer) { a.Codes[0] = netip.MustParseAddr("127.255.255.254") })
+	}, "list-refused unknown"},
 	{"a list that has ended", func() []finding.Finding {
-		return listing(evidence.ListBroken, func(a *evidence.ListAnswer) { a.Tests = []evidence.Answer{{State: evidence.NXDomain}} })
+		return listing(evidence.ListBroken, func(a *evidence.ListAnswer) {
+			a.Tests = []evidence.Answer{{Question: evidence.Question{Name: dnsname.MustParse("2.0.0.127.dnsbl.example.net")}, State: evidence.NXDomain}}
+		})
 	}, "list-broken unknown"},
-	{"K135 a resolver that rewrites", func() []finding.Finding { return listing(evidence.ListRewrote, nil) }, "list-rewritten unknown"},
-	{"a list without an answer", func() []finding.Finding { return listing(evidence.ListTrouble, nil) }, "list-silent unknown"},
+	{"K135 a resolver that rewrites", func() []finding.Finding {
+		return listing(evidence.ListRewrote, func(a *evidence.ListAnswer) { a.Codes[0] = other })
+	}, "list-rewritten unknown"},
+	{"a list without an answer", func() []finding.Finding {
+		return listing(evidence.ListTrouble, func(a *evidence.ListAnswer) { a.Answer.State = evidence.Timeout })
+	}, "list-silent unknown"},
 
 	{"a healthy domain", func() []finding.Finding { return domain(nil) }, ""},
 	{"a null MX", func() []finding.Finding { return domain(func(d *evidence.MailDomain) { d.Null = true }) }, "mx-null info"},
@@ -302,6 +312,11 @@ var doctorCases = []struct {
 			d.MX.State, d.Hosts[0].A = evidence.NoData, evidence.Answer{State: evidence.NoData}
 		})
 	}, "mx-missing warn"},
+	{"no MX, and the address is not known", func() []finding.Finding {
+		return domain(func(d *evidence.MailDomain) {
+			d.MX.State, d.Hosts[0].A = evidence.NoData, evidence.Answer{Question: evidence.Question{Name: d.Name}, State: evidence.ServFail}
+		})
+	}, "mx-missing info, dns-trouble unknown"},
 	{"the MX question is not answered", func() []finding.Finding {
 		return domain(func(d *evidence.MailDomain) { d.MX.State = evidence.ServFail })
 	}, "dns-trouble unknown"},
@@ -428,7 +443,9 @@ var doctorCases = []struct {
 		return server(func(_ *finding.Server, p *evidence.SMTP) { p.TLS.SelfSigned, p.TLS.Trusted = true, false })
 	}, "tls-untrusted info"},
 	{"a certificate for another name", func() []finding.Finding {
-		return server(func(_ *finding.Server, p *evidence.SMTP) { p.TLS.Matches = false })
+		return server(func(_ *finding.Server, p *evidence.SMTP) {
+			p.TLS.Matches, p.TLS.Names[0] = false, untrusted.New("www.example.net")
+		})
 	}, "tls-name info"},
 	{"VRFY tells", func() []finding.Finding {
 		return server(func(_ *finding.Server, p *evidence.SMTP) { p.VRFY = reply(250, "someone@example.org") })
@@ -464,7 +481,7 @@ var doctorCases = []struct {
 func unreached(outcomes ...evidence.SMTPOutcome) []*evidence.SMTP {
 	var out []*evidence.SMTP
 	for i, o := range outcomes {
-		out = append(out, &evidence.SMTP{Host: dnsname.MustParse(fmt.Sprintf("mx%d.example.org", i)), Outcome: o, Step: "connect", Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 25)})
+		out = append(out, &evidence.SMTP{Host: dnsname.MustParse(fmt.Sprintf("mx%d.example.org", i)), Outcome: o, Step: "connect", Peer: netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i + 1)}), 25)})
 	}
 	return out
 }

@@ -23,6 +23,9 @@ func OfDomain(d *evidence.MailDomain) []Finding {
 		found = append(found, Finding{Code: MXNull, Severity: Info, Complete: true, Args: base})
 	case d.MX.State.Negative():
 		found = append(found, mxMissing(d))
+		for i := range d.Hosts {
+			found = hostTrouble(found, base, &d.Hosts[i])
+		}
 	case d.MX.State.Trouble():
 		found = append(found, unanswered(base, &d.MX))
 	}
@@ -48,7 +51,7 @@ func mxMissing(d *evidence.MailDomain) Finding {
 		h := &d.Hosts[i]
 		f.Args.Others = append(f.Args.Others, few(append(append([]netip.Addr{}, h.A.Addrs...), h.AAAA.Addrs...))...)
 		if h.A.State.Negative() && h.AAAA.State.Negative() {
-			f.Severity = Warn
+			f.Severity, f.Args.Why = Warn, "no address"
 		}
 	}
 	return f
@@ -83,13 +86,16 @@ func ofHost(found []Finding, base Args, h *evidence.MailHost) []Finding {
 		args.State = h.A.State
 		add(MXNoAddress, args)
 	}
+	return mxPrivate(hostTrouble(found, base, h), base, h)
+}
+
+func hostTrouble(found []Finding, base Args, h *evidence.MailHost) []Finding {
 	for _, a := range []*evidence.Answer{&h.A, &h.AAAA} {
 		if a.State.Trouble() {
-			found = append(found, unanswered(base, a))
-			break
+			return append(found, unanswered(base, a))
 		}
 	}
-	return mxPrivate(found, base, h)
+	return found
 }
 
 func mxPrivate(found []Finding, base Args, h *evidence.MailHost) []Finding {
