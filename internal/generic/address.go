@@ -66,6 +66,9 @@ func (x *Signs) ofOctets(nums []number, addr [4]byte) {
 			x.add(otherOctet, all)
 		}
 	}
+	if found == 15 {
+		return
+	}
 	longest := longestHex(s)
 	if longest >= 8 {
 		if p, n := hexRun(s, addr[:], 8); n == 8 {

@@ -1,5 +1,7 @@
 package generic
 
+import "slices"
+
 // number is a run of decimal digits in the name.
 type number struct {
 	span
@@ -14,28 +16,26 @@ const maxNumbers = 24
 // octets looks for the octets of an IPv4 address among the numbers, and marks
 // which of them each holds. It returns the octets found.
 func octets(s string, nums []number, addr [4]byte) (found uint8) {
+	single := 0
 	for i := range nums {
 		n := &nums[i]
-		if n.end-n.start < 2 {
-			continue
-		}
-		m := joined(s[n.start:n.end], addr)
-		if asNumber(s[n.start:n.end], addr) {
-			m = 15
-		}
-		if m&^found != 0 {
-			n.matched = m
-			found |= m
+		if n.end-n.start > 3 {
+			if m := joined(s[n.start:n.end], addr); m&^found != 0 {
+				n.matched = m
+				found |= m
+			}
+		} else if n.value >= 0 && slices.Contains(addr[:], byte(n.value)) {
+			single++
 		}
 	}
 	// A run of numbers that are the octets in order, forward or reversed, comes
 	// before chance finds of one.
-	for length := 4; length > 1; length-- {
+	for length := min(4, single); length > 1; length-- {
 		for i := 0; i+length <= len(nums); i++ {
 			found |= inOrder(nums[i:i+length], addr, found)
 		}
 	}
-	for i := range nums {
+	for i := 0; i < len(nums) && single > 0; i++ {
 		n := &nums[i]
 		if n.matched != 0 || n.value < 0 {
 			continue
@@ -78,10 +78,13 @@ func inOrder(nums []number, addr [4]byte, found uint8) uint8 {
 	return 0
 }
 
-// joined reports which octets the digits are when written one after another:
-// three digits each, or as many as they need; forward or reversed. Two octets
-// of less than three digits together prove nothing.
+// joined reports which octets the digits, four or more, are: written one after
+// another, with three digits each or as many as they need, forward or reversed;
+// or as one number.
 func joined(digits string, addr [4]byte) uint8 {
+	if asNumber(digits, addr) {
+		return 15
+	}
 	for count := 4; count > 1; count-- {
 		for first := 0; first+count <= 4; first++ {
 			bits := uint8(1<<count-1) << first
@@ -89,7 +92,7 @@ func joined(digits string, addr [4]byte) uint8 {
 			if len(digits) == 3*count && (padded(digits, part, false) || padded(digits, part, true)) {
 				return bits
 			}
-			if len(digits) > 3 && (written(digits, part, false) || written(digits, part, true)) {
+			if written(digits, part, false) || written(digits, part, true) {
 				return bits
 			}
 		}
