@@ -32,7 +32,7 @@ func TestOrigin(t *testing.T) {
 		{"IPv6 by nibbles", "2001:db8::9", as + "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.origin6.example.net TXT " +
 			`"64496 | 2001:db8::/32 | ZZ | registry | 2001-01-01"`, "64496 2001:db8::/32 EXAMPLE-NET Example Hosting, ZZ"},
 		{
-			"the closest prefix", "203.0.113.9", as + at + `"64511 | 203.0.0.0/16 | ZZ | registry | "` + "\n" +
+			"the closest prefix", "203.0.113.9", as + at + `"64511 | 203.0.113.0/24 | ZZ | registry | "` + "\n" +
 				at + `"64496 | 203.0.113.0/25 | ZZ | registry | "` + "\n" + at + `"64510 | 203.0.113.0/24 | ZZ"`,
 			"64496 203.0.113.0/25 EXAMPLE-NET Example Hosting, ZZ",
 		},

@@ -32,11 +32,24 @@ func said(a evidence.Answer) string {
 	for _, n := range a.Aliases {
 		s += " via=" + n.String()
 	}
-	for _, n := range a.Names {
-		s += " " + n.String()
+	for i, n := range a.Names {
+		s += " "
+		if len(a.Preferences) > 0 {
+			s += fmt.Sprintf("%d:", a.Preferences[i])
+		}
+		s += n.String()
 	}
 	for _, ip := range a.Addrs {
 		s += " " + ip.String()
+	}
+	for _, text := range a.Texts {
+		s += fmt.Sprintf(" \"%s\"", text)
+	}
+	if a.SOA != nil {
+		s += fmt.Sprintf(" soa=%s/%d", a.SOA.Zone, a.SOA.Serial)
+	}
+	if a.Validated {
+		s += " validated"
 	}
 	if a.EDE != 0 {
 		s += fmt.Sprintf(" ede=%d", a.EDE)
@@ -61,6 +74,10 @@ half.example.org CNAME down.example.org
 mx.example.org MX 20 b.example.org
 mx.example.org MX 10 a.example.org
 short.example.org 0 TXT "x"
+long.txt.example.org TXT "v=spf1 " "a;b\255\" -all"
+signed.example.org DS 1 13 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+signed.example.org DNSKEY 257 3 13 AAECAwQFBgcICQoLDA0ODw==
+secure signed.example.org
 long.example.org 2147483647 A 203.0.113.3
 odd.example.org 2147483648 A 203.0.113.4
 ptr 203.0.113.1 300 Mail.Example.ORG
@@ -98,11 +115,20 @@ func TestAnswers(t *testing.T) {
 		{"mapped.example.org", evidence.AAAA, "found rcode=0 ttl=10m0s ::ffff:203.0.113.1 of 1"},
 		{"www.example.org", evidence.A, "found rcode=0 ttl=30s via=mail.example.org 203.0.113.1 203.0.113.2 of 2"},
 		{"www.example.org", evidence.CNAME, "found rcode=0 ttl=30s mail.example.org of 1"},
-		{"www.example.org", evidence.MX, "nodata rcode=0 ttl=30s via=mail.example.org of 0"},
+		{"www.example.org", evidence.MX, "nodata rcode=0 ttl=30s via=mail.example.org soa=example.org/1 of 0"},
 		{"lost.example.org", evidence.A, "nxdomain rcode=3 ttl=2m0s via=nowhere.example.org of 0"},
 		{"half.example.org", evidence.A, "nodata rcode=0 ttl=2m0s via=down.example.org of 0"},
-		{"mx.example.org", evidence.MX, "found rcode=0 ttl=10m0s a.example.org b.example.org of 2"},
-		{"short.example.org", evidence.TXT, "found rcode=0 ttl=5s of 1"},
+		{"mx.example.org", evidence.MX, "found rcode=0 ttl=10m0s 10:a.example.org 20:b.example.org of 2"},
+		{"short.example.org", evidence.TXT, `found rcode=0 ttl=5s "x" of 1`},
+		{"long.txt.example.org", evidence.TXT, `found rcode=0 ttl=10m0s "v=spf1 a;b\255" -all" of 1`},
+		{"example.org", evidence.SOA, "found rcode=0 ttl=2h0m0s soa=example.org/1 of 1"},
+		{"mail.example.org", evidence.SOA, "nodata rcode=0 ttl=2m0s soa=example.org/1 of 0"},
+		{"none.example.org", evidence.TXT, "nxdomain rcode=3 ttl=2m0s soa=example.org/1 of 0"},
+		{"example.org", evidence.DS, "nodata rcode=0 ttl=5m0s soa=./1 of 0"},
+		{"signed.example.org", evidence.DS, "found rcode=0 ttl=10m0s validated of 1"},
+		{"signed.example.org", evidence.DNSKEY, "found rcode=0 ttl=10m0s validated of 1"},
+		{"none.signed.example.org", evidence.DS, "nxdomain rcode=3 ttl=2m0s soa=example.org/1 validated of 0"},
+		{"signed.example.org", evidence.A, "nodata rcode=0 ttl=2m0s of 0"},
 		{"long.example.org", evidence.A, "found rcode=0 ttl=24h0m0s 203.0.113.3 of 1"},
 		{"odd.example.org", evidence.A, "found rcode=0 ttl=5s 203.0.113.4 of 1"},
 		{"1.113.0.203.in-addr.arpa", evidence.PTR, `found rcode=0 ttl=5m0s mail.example.org a\.b\032\255.example.org of 2`},

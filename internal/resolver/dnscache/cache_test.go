@@ -51,9 +51,31 @@ func TestRoundTrip(t *testing.T) {
 		six.Addrs = append(six.Addrs, netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 14: byte(i >> 8), 15: byte(i)}))
 	}
 	six.Addrs[0] = netip.MustParseAddr("::ffff:203.0.113.9")
+	typed := func(typ evidence.Type, change func(*evidence.Answer)) evidence.Answer {
+		a := *answer(evidence.Question{Name: dnsname.MustParse("example.org"), Type: typ}, 1)
+		a.Addrs = nil
+		change(&a)
+		return a
+	}
+	soa := &evidence.StartOfAuthority{
+		Zone: dnsname.MustParse("example.org"), MName: dnsname.MustParse("."), RName: dnsname.MustParse(`a\.b.example.org`),
+		Serial: 1<<32 - 1, Refresh: 2, Retry: 3, Expire: 4, Minimum: 5, TTL: 6,
+	}
 	c := dnscache.New(4<<20, base)
 	for _, want := range []evidence.Answer{
 		full, six, *answer(question(1), 1),
+		typed(evidence.TXT, func(a *evidence.Answer) {
+			a.Total = 2
+			a.Texts = []untrusted.Text{untrusted.Long(strings.Repeat("\x00", untrusted.MaxLong)), {}}
+		}),
+		typed(evidence.MX, func(a *evidence.Answer) {
+			a.Names = []dnsname.Name{dnsname.MustParse("a.example.org"), dnsname.MustParse("b.example.org")}
+			a.Preferences, a.Total = []uint16{0, 65535}, 2
+		}),
+		typed(evidence.SOA, func(a *evidence.Answer) { a.SOA, a.Validated = soa, true }),
+		typed(evidence.DS, func(a *evidence.Answer) {
+			a.State, a.Total, a.SOA, a.Reason = evidence.NoData, 0, soa, untrusted.New("why")
+		}),
 		{Question: question(2), State: evidence.Timeout, Rcode: -1, At: base, TTL: 5 * time.Second},
 		{Question: question(3), State: evidence.NXDomain, Rcode: 3, At: base},
 	} {

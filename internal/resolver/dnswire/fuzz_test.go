@@ -11,6 +11,7 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/resolver/dnswire"
+	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 // FuzzDecode reads whatever comes, and compares what it reads with what the
@@ -117,4 +118,52 @@ func parse(t *testing.T, s string) dnsname.Name {
 		t.Fatalf("%q: %v", s, err)
 	}
 	return n
+}
+
+// FuzzDelegation reads the delegation in whatever comes.
+func FuzzDelegation(f *testing.F) {
+	q := evidence.Question{Name: dnsname.MustParse("mail.example.org"), Type: evidence.NS}
+	f.Add(message(f, q, "-", "example.org. NS b.example.org.", "-", "b.example.org. AAAA 2001:db8::1"))
+	f.Add(message(f, q, "example.org. TXT a", "-", zoneSOA, "org. NS b.example.org.", "example.org. NS b.example.org."))
+	f.Add(message(f, q))
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		if len(msg) < 12 {
+			return
+		}
+		var d dnswire.Decoder
+		got, err := d.Delegation(msg, q)
+		if err != nil {
+			return
+		}
+		if got.Zone.IsZero() != (got.Total == 0) || !got.Zone.IsZero() && !q.Name.Under(got.Zone) ||
+			len(got.Names) > evidence.MaxNames || len(got.Names) > got.Total || len(got.Glue) > 64 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// FuzzData reads the data of TXT and SOA records, whatever they are.
+func FuzzData(f *testing.F) {
+	txt := evidence.Question{Name: dnsname.MustParse("example.org"), Type: evidence.TXT}
+	soa := evidence.Question{Name: txt.Name, Type: evidence.SOA}
+	f.Add(message(f, txt, `example.org. TXT "v=spf1 " "-all"`, `example.org. TXT ""`))
+	f.Add(message(f, soa, zoneSOA))
+	f.Add(message(f, txt, "-", zoneSOA))
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		var d dnswire.Decoder
+		for _, q := range []evidence.Question{txt, soa} {
+			r, err := d.Decode(msg, q)
+			if err != nil {
+				continue
+			}
+			if len(r.Texts) > evidence.MaxTexts || len(r.Texts) > r.Total || r.Start != nil && r.Start.TTL > 1<<31-1 {
+				t.Errorf("%+v", r)
+			}
+			for _, text := range r.Texts {
+				if len(text.Raw()) > untrusted.MaxLong {
+					t.Errorf("a text of %d octets", len(text.Raw()))
+				}
+			}
+		}
+	})
 }
