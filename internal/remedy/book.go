@@ -3,6 +3,7 @@ package remedy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
@@ -62,7 +63,7 @@ func (b *Book) newJob(in Input) *job {
 	}
 	in.Now = in.Now.UTC()
 	j := &job{Input: in, book: b, out: &Remedy{}}
-	j.choice = Choose(candidates(in))
+	j.choice = Choose(b.candidates(in))
 	j.holder = b.holderOf(in, j.choice.Name)
 	j.server, j.sure = b.serverOf(in)
 	j.fill = newFiller(in.Address, j.choice.Name)
@@ -85,12 +86,25 @@ func (j *job) finish() {
 	if r.Who == "" {
 		r.Who = whoOf[r.Party]
 	}
+	said := r.Ticket
 	for _, s := range r.Steps {
-		if strings.Contains(s.Command+s.Lines+s.Console, placeName) {
-			r.Cautions = append(r.Cautions, "No good name for the host was found: put its own full name in the place of "+placeName+".")
-			break
+		said += s.Command + s.Lines + s.Console
+	}
+	if strings.Contains(said, placeName) {
+		j.caution("No good name for the host was found: put its own full name in the place of %s.", placeName)
+	}
+	r.Cautions = once(r.Cautions)
+}
+
+// once keeps the first of equal sentences.
+func once(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
 		}
 	}
+	return out
 }
 
 // note says of a recipe that nobody has confirmed it.

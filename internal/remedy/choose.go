@@ -101,8 +101,14 @@ func among(n int) string {
 }
 
 // candidates gathers the names of the input.
-func candidates(in Input) Candidates {
-	c := Candidates{Address: in.Address, Asked: in.Wanted, Other: in.Names}
+func (b *Book) candidates(in Input) Candidates {
+	c := Candidates{Address: in.Address, Asked: in.Wanted}
+	for _, n := range in.Names {
+		// What a provider assigns is nobody's own name.
+		if b.find(func(p *provider) bool { return p.assigns(n) }) == nil {
+			c.Other = append(c.Other, n)
+		}
+	}
 	if v := in.View; v != nil {
 		c.PTR = v.IPRev.Names
 		if len(v.Generic.Parts) > 0 {

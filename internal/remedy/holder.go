@@ -91,7 +91,7 @@ func (b *Book) byPTR(in Input) *provider {
 	}
 	for i := range in.View.IPRev.Names {
 		n := in.View.IPRev.Names[i].Name
-		if p := b.find(func(p *provider) bool { return under(n, p.Known.PTR) || matches(n, p.Known.patterns) }); p != nil {
+		if p := b.find(func(p *provider) bool { return p.assigns(n) }); p != nil {
 			return p
 		}
 	}
@@ -116,6 +116,11 @@ func under(n dnsname.Name, suffixes []string) bool {
 		}
 	}
 	return false
+}
+
+// assigns reports whether the name is one of those that the provider gives.
+func (p *provider) assigns(n dnsname.Name) bool {
+	return under(n, p.Known.PTR) || matches(n, p.Known.patterns)
 }
 
 func matches(n dnsname.Name, patterns []*regexp.Regexp) bool {

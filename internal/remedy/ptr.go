@@ -80,13 +80,13 @@ func (j *job) providerSteps() *way {
 	if j.holder.own {
 		j.say("Put the PTR record below into the zone %s, raise its serial and reload it.", zoneText(j.Reverse))
 		if !j.holder.sure {
-			j.caution("If you don't run %s yourself, send the message below to whoever does (%s).", listNames(serverNames(j.Reverse)), orMailbox(j.holder.contact, "your provider"))
+			j.caution("If you don't run %s yourself, send the ready message to whoever does (%s).", listNames(serverNames(j.Reverse)), orMailbox(j.holder.contact, "your provider"))
 		}
 		return nil
 	}
 	p := j.holder.provider
 	if p == nil {
-		j.say("Look in your provider's control panel for \"reverse DNS\", \"rDNS\" or \"PTR\" beside the address; where there is none, send the message below.")
+		j.say("Look in your provider's control panel for \"reverse DNS\", \"rDNS\" or \"PTR\" beside the address; where there is none, send the ready message.")
 		j.caution("A PTR record in the zone of your own domain, or at its registrar, does nothing: the record belongs into the reverse zone of the address.")
 		return nil
 	}

@@ -13,8 +13,12 @@ const ticketWidth = 72
 // ticket writes the message to the holder of the address: what to set where,
 // what is in place already, and who the writer is not.
 func (j *job) ticket() string {
-	if j.noName || !j.Address.IsValid() {
+	if !j.Address.IsValid() {
 		return ""
+	}
+	name := placeName
+	if !j.noName {
+		name = j.choice.Name.String()
 	}
 	var b strings.Builder
 	line := func(format string, args ...any) { b.WriteString(wrap(fmt.Sprintf(format, args...), "")) }
@@ -32,15 +36,15 @@ func (j *job) ticket() string {
 	} else {
 		item("Owner", owner+".")
 	}
-	item("PTR", j.choice.Name.String()+".")
+	item("PTR", name+".")
 	if old := presentNames(j.Reverse); len(old) > 0 && !(len(old) == 1 && old[0] == j.choice.Name) {
 		item("Now", listNames(old)+" (please remove)")
 	}
 	b.WriteByte('\n')
 	if j.forwardReady().OK {
-		line("The forward record is in place: every name server of the name's zone answers %s with %s.", j.choice.Name, j.Address)
+		line("The forward record is in place: every name server of the name's zone answers %s with %s.", name, j.Address)
 	} else {
-		line("The forward record (%s %s %s) is not on all name servers yet; we set it ourselves, before this change.", j.choice.Name, family(j.Address), j.Address)
+		line("The forward record (%s %s %s) is not on all name servers yet; we set it ourselves, before this change.", name, family(j.Address), j.Address)
 	}
 	b.WriteByte('\n')
 	line("One PTR record is enough, for all domains that use the server.")

@@ -113,6 +113,10 @@ func (j *job) serials(z *evidence.Zone) {
 	if z == nil {
 		return
 	}
+	if string(j.Finding.Code) == "zone-disagrees" && !serialsDiffer(z) {
+		j.say("All servers have the same serial, and yet not the same records: they don't get the zone from each other. Feed them from one source, and raise the serial with each change.")
+		return
+	}
 	for i := range z.Servers {
 		if s := &z.Servers[i]; s.SOA != nil && len(j.out.Steps) < 12 {
 			j.say("%s has serial %d.", serverText(s), s.SOA.Serial)
