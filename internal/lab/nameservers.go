@@ -110,7 +110,7 @@ func (s *Server) serveDirect(as *nameServer, rw dns.ResponseWriter, req *dns.Msg
 		return
 	}
 	m.Rcode, m.Authoritative = d.rcode, d.aa
-	m.Answer, m.Ns, m.Extra = d.answer, d.authority, d.glue
+	m.Answer, m.Ns, m.Extra = copies(d.answer), copies(d.authority), copies(d.glue)
 	if req.IsEdns0() != nil {
 		m.SetEdns0(dns.DefaultMsgSize, false)
 	}

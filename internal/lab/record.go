@@ -77,7 +77,7 @@ func addressOf(rr dns.RR) netip.Addr {
 // escapes the zone parser leaves as they are written.
 func textOf(rr *dns.TXT) untrusted.Text {
 	buf := make([]byte, dns.Len(rr)+16)
-	n, err := dns.PackRR(rr, buf, 0, nil, false)
+	n, err := dns.PackRR(dns.Copy(rr), buf, 0, nil, false)
 	if err != nil {
 		return untrusted.Text{}
 	}

@@ -167,17 +167,16 @@ func (s *Server) sleep(d time.Duration) bool {
 
 // compose fills in the reply.
 func compose(m, req *dns.Msg, r result) {
-	m.Rcode, m.Answer, m.Ns = r.rcode, r.answer, r.authority
+	m.Rcode, m.Answer, m.Ns = r.rcode, copies(r.answer), copies(r.authority)
 	// RFC 6840 §5.7: only who asks for it gets the bit.
 	m.AuthenticatedData = req.AuthenticatedData && r.validated && !r.fault.ends()
 	if r.fault.ends() {
 		m.Rcode = r.fault.rcode
 	}
-	for i, rr := range m.Answer {
+	for _, rr := range m.Answer {
 		// Real servers point to the question, and so repeat its case.
 		if strings.EqualFold(rr.Header().Name, req.Question[0].Name) {
-			m.Answer[i] = dns.Copy(rr)
-			m.Answer[i].Header().Name = req.Question[0].Name
+			rr.Header().Name = req.Question[0].Name
 		}
 	}
 	opt := req.IsEdns0()
@@ -189,6 +188,15 @@ func compose(m, req *dns.Msg, r result) {
 		ede := &dns.EDNS0_EDE{InfoCode: r.fault.ede, ExtraText: r.fault.reason}
 		m.IsEdns0().Option = append(m.IsEdns0().Option, ede)
 	}
+}
+
+// copies returns records that may be packed, which writes into them.
+func copies(set []dns.RR) []dns.RR {
+	out := make([]dns.RR, len(set))
+	for i, rr := range set {
+		out[i] = dns.Copy(rr)
+	}
+	return out
 }
 
 // cut makes the reply fit into the datagram that the client takes (RFC 6891
