@@ -34,7 +34,8 @@ var plainAdvice = map[string]advice{
 	},
 	"mx-null": {
 		Nobody, "Nothing has to be done if the domain is to take no mail; else replace the null MX (\"0 .\") by one that names the mail server (RFC 7505 §3).",
-		nil, []string{"Mail from a domain with a null MX can't be answered; some receivers refuse it."},
+		nil,
+		[]string{"Mail from a domain with a null MX can't be answered; some receivers refuse it."},
 	},
 	"mx-no-address": {
 		ZoneOperator, "Give {host}, an MX host of {domain}, an address record, or name another host.", nil, nil,
@@ -92,11 +93,13 @@ var plainAdvice = map[string]advice{
 	},
 	"list-silent": {
 		Nobody, "Nothing can be said: the list did not answer. Ask again later.",
-		[]string{"If it never answers, leave it out: mail servers that ask it wait in vain as well."}, nil,
+		[]string{"If it never answers, leave it out: mail servers that ask it wait in vain as well."},
+		nil,
 	},
 	"port25-blocked": {
 		MailAdmin, "Ask your own provider whether it shuts outgoing port 25, or examine from another network.",
-		nil, []string{"As long as no mail server at all can be reached from here, nothing is known about these."},
+		nil,
+		[]string{"As long as no mail server at all can be reached from here, nothing is known about these."},
 	},
 	"mx-unusable": {
 		ZoneOperator, "Let the MX record of {domain} name a host: letters, digits and hyphens, with at least one dot.", nil, nil,
