@@ -43,6 +43,7 @@ func TestAddressThatTheySaw(t *testing.T) {
 		{"with the tag of RFC 5321", "550 5.7.1 [IPv6:2001:db8::25] no reverse dns entry", "2001:db8::25", false, 1},
 		{"IPv4-mapped", "550 5.7.1 [::ffff:192.0.2.25] no reverse dns entry", "192.0.2.25", false, 1},
 		{"never the receiver's", "<b@example.org>: host mx.example.org[198.51.100.9] said: 550 no reverse dns entry (198.51.100.9)", "", false, 0},
+		{"never the receiver's, connected to in vain", "550 5.4.316 Message expired, connection refused - Server at mx.example.org (198.51.100.9) returned no reply", "", false, 0},
 		{"none in a name", "550 5.7.1 dsl-192.0.2.25.example.net has no reverse dns entry", "", false, 0},
 		{"none in a version", "550 5.7.1 no reverse dns entry (Example 10.3.2.1-5)", "", false, 0},
 		{"with a full stop", "550 no reverse dns entry for 192.0.2.25.", "192.0.2.25", false, 1},

@@ -51,8 +51,9 @@ type pieces struct {
 // people, one for programs, and the returned message or its headers.
 func readMessage(text string) *report {
 	p := &pieces{}
-	p.message(strings.TrimLeft(text, "\n \t"), 0)
-	rep := &report{format: "dsn"}
+	text = strings.TrimLeft(text, "\n \t")
+	p.message(text, 0)
+	rep := &report{format: "dsn", known: len(p.status) > 0}
 	for _, s := range p.status {
 		rep.readStatus(s)
 	}
@@ -63,6 +64,10 @@ func readMessage(text string) *report {
 		for _, s := range p.pages {
 			rep.readWords(plainHTML(s))
 		}
+	}
+	// Parts that could not be told apart are read as one text.
+	if _, body, _ := strings.Cut(text, "\n\n"); len(rep.refusals) == 0 && rep.status == "" {
+		rep.readBody(unprintable(body))
 	}
 	for _, s := range p.returned {
 		rep.readReturned(s)
@@ -169,32 +174,35 @@ var statusField = regexp.MustCompile(`(?mi)^[ \t]*(reporting-mta|remote-mta|rece
 
 // readText reads the body of a report, or a reply, that was pasted.
 func readText(text string) *report {
-	text = unprintable(text)
+	rep := &report{format: "reply"}
+	if rep.readBody(unprintable(text)) {
+		rep.format = "dsn"
+	}
+	return rep
+}
+
+// readBody reads a text in which the parts of a report may stand as they are,
+// and says whether it is a report.
+func (rep *report) readBody(text string) bool {
 	words, rest := text, ""
 	if at := copyFollows.FindStringIndex(text); at != nil {
 		words, rest = text[:at[0]], text[at[1]:]
 	}
-	rep := &report{format: "reply"}
-	if at := statusField.FindStringIndex(words); at != nil {
-		rep.format = "dsn"
+	at := statusField.FindStringIndex(words)
+	if at != nil {
 		rep.readStatus(words[at[0]:])
-	}
-	if rest != "" || isReportText(words) {
-		rep.format = "dsn"
 	}
 	rep.readWords(words)
 	rep.readReturned(rest)
-	if len(rep.refusals) == 0 && rep.status == "" {
-		return nil
-	}
-	return rep
+	rep.known = rep.known || at != nil
+	return rep.known || rest != ""
 }
 
 // reportWords are words of reports, not of replies.
 var reportWords = []string{
 	"mail system at host", "mail delivery subsystem", "mail delivery system", "delivery has failed", "delivery failed", "could not be delivered",
 	"undeliverable", "delivery status notification", "wasn't able to deliver", "unable to deliver", "diagnostic information",
-	"transcript of session", "mail delivery software", "following address",
+	"transcript of session", "mail delivery software", "following address", "following recipient", "did not reach",
 }
 
 func isReportText(text string) bool {
@@ -208,6 +216,7 @@ func (rep *report) readWords(text string) {
 		words = text[:at[0]]
 		rep.readReturned(text[at[1]:])
 	}
+	rep.known = rep.known || isReportText(words)
 	rep.refusals = append(rep.refusals, refusalsIn(words)...)
 	for _, f := range rep.refusals {
 		rep.to = first(rep.to, f.to)

@@ -43,6 +43,7 @@ type refusal struct {
 // report is what the different forms of text are brought to.
 type report struct {
 	format   string
+	known    bool // it is a report, whatever it says
 	refusals []refusal
 	clients  []netip.Addr // from the report's fields
 	received []netip.Addr // from the returned message
@@ -72,8 +73,11 @@ func (r *Reader) Read(text string) (Reading, error) {
 			rep = readText(text)
 		}
 	}
-	if rep == nil || len(rep.refusals) == 0 && rep.status == "" {
-		return Reading{Class: Other, Notes: notes}, ErrNothing
+	if len(rep.refusals) == 0 && rep.status == "" {
+		if !rep.known {
+			return Reading{Class: Other, Notes: notes}, ErrNothing
+		}
+		notes = append(notes, "the report quotes no refusal")
 	}
 	rep.notes = append(notes, rep.notes...)
 	return r.conclude(rep), nil
@@ -102,6 +106,9 @@ func (r *Reader) conclude(rep *report) Reading {
 		out.Enhanced = rep.status
 	}
 	out.Temporary = out.Code/100 == 4 || out.Code == 0 && strings.HasPrefix(out.Enhanced, "4.")
+	if m := ofReceiver.FindStringSubmatch(oneLine(chosen.text)); m != nil && !chosen.at.IsValid() {
+		chosen.at, chosen.receiver = addr(m[2]), first(chosen.receiver, m[1])
+	}
 	out.Receiver = nameOf(first(chosen.receiver, rep.receiver))
 	out.ReceiverAddress = rep.addressOf(chosen)
 	out.Helo = untrusted.New(first(chosen.helo, heloIn(chosen.text)))

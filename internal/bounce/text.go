@@ -106,6 +106,10 @@ var (
 	recipientIs = regexp.MustCompile(`(?:^|[\s<])([^\s<>@"]{1,64}@[a-zA-Z0-9_.-]+\.[a-zA-Z0-9-]+)>?`)
 )
 
+// ofReceiver finds the receiver in the words of a sending server that got no
+// reply: connect to NAME[ADDRESS], Server at NAME (ADDRESS) returned.
+var ofReceiver = regexp.MustCompile(`(?i)(?:connect(?:ion|ed|ing)? to|server at|relay) ([a-z0-9_.-]+?)\.? ?[\[(]([0-9a-f.:]+)[\])]`)
+
 // refusalsIn finds the replies quoted in a text for people.
 func refusalsIn(text string) []refusal {
 	var out, loose []refusal
