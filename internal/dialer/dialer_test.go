@@ -187,7 +187,7 @@ func TestBudgets(t *testing.T) {
 	d := open(t, dialer.Config{
 		Services: []dialer.Service{{Network: "tcp", Port: 25, PerAddress: 2, PerNetwork: 3, AtOnce: 5}},
 		Window:   time.Minute, Now: clk.Now,
-		Map: lab(t, "192.0.2.1:25", "192.0.2.2:25", "192.0.2.3:25", "198.51.100.1:25",
+		Map: lab(t, "192.0.2.1:25", "192.0.2.2:25", "192.0.2.203:25", "198.51.100.1:25",
 			"[2001:db8:1::1]:25", "[2001:db8:1:ffff::1]:25", "[2001:db8:1:2::1]:25", "[2001:db8:2::1]:25"),
 	})
 	steps := []struct {
@@ -199,7 +199,7 @@ func TestBudgets(t *testing.T) {
 		{10 * time.Second, "192.0.2.1:25", "allowed"},
 		{0, "192.0.2.1:25", "over address"},
 		{0, "192.0.2.2:25", "allowed"},
-		{0, "192.0.2.3:25", "over network"},
+		{0, "192.0.2.203:25", "over network"},
 		{0, "198.51.100.1:25", "allowed"},
 		{49 * time.Second, "192.0.2.1:25", "over address"},
 		{time.Second, "192.0.2.1:25", "allowed"}, // the first is a minute old
@@ -245,9 +245,14 @@ func TestOpenAtOnce(t *testing.T) {
 	for range 3 { // closing twice gives one place back
 		_ = held[0].Close()
 	}
-	if err := dial(t, d, "192.0.2.1:25"); err != nil {
-		t.Error(err)
+	again, err := d.Dial(t.Context(), "tcp", netip.MustParseAddrPort("192.0.2.1:25"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := dial(t, d, "192.0.2.2:25"); why(err) != "over open" {
+		t.Errorf("a fourth of three, after one was closed three times: %v", err)
+	}
+	_ = again.Close()
 	_, _ = held[1].Close(), other.Close()
 	for range 5 {
 		if err := dial(t, d, "192.0.2.1:25"); err != nil {
@@ -328,5 +333,18 @@ func TestMemory(t *testing.T) {
 	clk.pass(time.Minute)
 	if got := why(ask(1 << 20)); got != "allowed" || d.Remembered() != 2 {
 		t.Errorf("after the window: %s, %d targets", got, d.Remembered())
+	}
+}
+
+// TestSecondSocket: the system's library may try one connection with two sockets,
+// which is charged once.
+func TestSecondSocket(t *testing.T) {
+	d := open(t, dialer.Config{Services: []dialer.Service{{Network: "tcp", Port: 25, PerAddress: 1, PerNetwork: 1, AtOnce: 1}}})
+	peer := netip.MustParseAddrPort("192.175.48.1:25")
+	if err := d.Control(peer, peer, peer); err != nil {
+		t.Error(err)
+	}
+	if got := why(d.Control(peer, peer)); got != "over address" {
+		t.Errorf("another connection: %s", got)
 	}
 }

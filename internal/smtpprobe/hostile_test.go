@@ -106,6 +106,8 @@ func TestHostile(t *testing.T) {
 		{"bare LF", patient, raw("220 mail.example.org\n"), "garbled greeting bare LF"},
 		{"bare CR", patient, raw("220 mail\r.example.org\r\n"), "garbled greeting bare CR"},
 		{"8-bit", patient, raw("220 m\u00e4il.example.org\r\n"), "garbled greeting 8-bit octets"},
+		{"code 150", patient, raw("150 x\r\n"), "garbled greeting reply code 150"},
+		{"line of 1001 octets", patient, raw("220 " + strings.Repeat("x", 995) + "\r\n"), "garbled greeting line of more than 1000 octets"},
 		{"code 600", patient, raw("600 x\r\n"), "garbled greeting reply code 600"},
 		{"code of two digits", patient, raw("22 mail.example.org\r\n"), "garbled greeting no reply code"},
 		{"no blank after the code", patient, raw("220mail.example.org\r\n"), "garbled greeting neither blank nor hyphen after the reply code"},
@@ -352,9 +354,7 @@ func TestDeadline(t *testing.T) {
 		hung <- struct{}{}
 		c.wait()
 	})
-	c := patient
-	c.Dialer = d
-	p := prober(t, c)
+	p := prober(t, smtpprobe.Config{Dialer: d, Step: time.Hour, Total: time.Hour})
 	got := p.Probe(within(t, 100*time.Millisecond), host)
 	if got.Outcome != evidence.Slow || got.Step != "ehlo" || got.TLS != nil {
 		t.Errorf("%s at %s", got.Outcome, got.Step)

@@ -28,7 +28,7 @@ func (g garble) Error() string { return string(g) }
 // 5321 §4.2 writes them. What a reply may hold is bounded, and so is reader.
 type reader struct {
 	in io.Reader
-	// renew is called whenever a line has begun or ended: a server that keeps
+	// renew is called when something comes after a wait: a server that keeps
 	// speaking gets time for each line.
 	renew func()
 	buf   [2 * hardLine]byte
@@ -102,7 +102,6 @@ func (r *reader) reply() (reply *evidence.SMTPReply, long bool, err error) {
 		if len(reply.Lines) == maxLines {
 			return reply, long, garble(fmt.Sprintf("reply of more than %d lines", maxLines))
 		}
-		r.renew()
 	}
 }
 

@@ -82,17 +82,10 @@ func (s *session) close() {
 // renew gives the next line, or command, the time of a step.
 func (s *session) renew() { s.limit(s.prober.config.Step) }
 
-// limit sets the deadline. A context that ended in the meantime has set its own,
-// which this must not undo.
+// limit sets the deadline. A context that has ended has set its own, which this
+// must not undo.
 func (s *session) limit(d time.Duration) {
-	at := time.Now().Add(d)
-	if end, ok := s.ctx.Deadline(); ok && end.Before(at) {
-		at = end
-	}
-	if s.ctx.Err() != nil {
-		at = time.Unix(1, 0)
-	}
-	_ = s.raw.SetDeadline(at)
+	_ = s.raw.SetDeadline(time.Now().Add(d))
 	if s.ctx.Err() != nil {
 		_ = s.raw.SetDeadline(time.Unix(1, 0))
 	}
