@@ -62,6 +62,7 @@ var rules = []rule{
 	{finding.PTRSeveral, finding.HeloNotPTR, nil},
 	{finding.PTRSeveral, finding.BannerNotPTR, nil},
 	{finding.HeloNotPTR, finding.BannerNotPTR, sameName},
+	{finding.BannerNotPTR, finding.EHLONotAddress, sameName},
 	{finding.HeloUnresolvable, finding.EHLONotAddress, sameName},
 	{finding.HeloNotClient, finding.EHLONotAddress, sameName},
 

@@ -54,6 +54,9 @@ func (w *walk) gather() {
 		w.add(AsTarget, dnsname.Name{}, t.Address)
 	case len(t.Egress) > 0:
 		w.ofMachine()
+	case t.Name.IsZero():
+		w.x.Error = "there is nothing to examine"
+		w.floor = Unknown
 	default:
 		w.ofName(t.Name)
 	}

@@ -175,7 +175,7 @@ func open(t *testing.T, text string) *surroundings {
 	if s.state != evidence.NotAsked {
 		s.dns = sick(s.state)
 	}
-	s.authority, err = authority.New(authority.Config{DNS: s.dns, Dial: d.Dial, Try: 150 * time.Millisecond, Now: w.Now})
+	s.authority, err = authority.New(authority.Config{DNS: s.dns, Dial: d.Dial, Try: 500 * time.Millisecond, Now: w.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

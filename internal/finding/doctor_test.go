@@ -369,7 +369,7 @@ var doctorCases = []struct {
 		return server(func(s *finding.Server, p *evidence.SMTP) {
 			p.Outcome, p.Step, s.Needed = evidence.Declined, "connect", false
 		})
-	}, "smtp-closed info"},
+	}, ""},
 	{"no answer to the connection", func() []finding.Finding {
 		return server(func(_ *finding.Server, p *evidence.SMTP) { p.Outcome, p.Step = evidence.Slow, "connect" })
 	}, "smtp-closed unknown"},
@@ -378,6 +378,11 @@ var doctorCases = []struct {
 			p.Outcome, p.Step, p.Greeting, p.EHLO, p.EHLOName = evidence.Turned, "greeting", reply(554, "no"), nil, untrusted.Text{}
 		})
 	}, "smtp-turned-away unknown"},
+	{"the greeting refuses, of a host that need not let us in", func() []finding.Finding {
+		return server(func(s *finding.Server, p *evidence.SMTP) {
+			p.Outcome, p.Step, p.Greeting, s.Needed = evidence.Turned, "greeting", reply(554, "no"), false
+		})
+	}, "smtp-turned-away info"},
 	{"the server hangs up", func() []finding.Finding {
 		return server(func(_ *finding.Server, p *evidence.SMTP) { p.Outcome, p.Step = evidence.Closed, "greeting" })
 	}, "smtp-turned-away unknown"},

@@ -73,14 +73,14 @@ func (w *serverWalk) dialogue() bool {
 		w.add(SMTPTurnedAway, missed, func(a *Args) { a.Why, a.Said = turned(p), p.Why })
 	case evidence.Closed:
 		w.add(SMTPTurnedAway, missed, func(a *Args) { a.Why, a.Said = "it hung up at the step "+p.Step, p.Why })
-	case evidence.Declined, evidence.NoRoute:
-		w.add(SMTPClosed, missed, func(a *Args) { a.Why, a.Said = outcomeText[p.Outcome], p.Why })
-	case evidence.Slow:
-		if unconnected(p) {
-			w.add(SMTPClosed, missed, func(a *Args) { a.Why = outcomeText[p.Outcome] })
-			break
+	case evidence.Declined, evidence.NoRoute, evidence.Slow:
+		how, unreached := Unreached(p)
+		switch {
+		case !unreached:
+			w.add(SMTPSlow, missed, why)
+		case w.Needed: // a host that only sends need not listen
+			w.add(SMTPClosed, Unknown, func(a *Args) { a.Why, a.Said = how, p.Why })
 		}
-		w.add(SMTPSlow, missed, why)
 	case evidence.Babble:
 		w.add(SMTPGarbled, Warn, why)
 	}
@@ -92,8 +92,6 @@ var outcomeText = map[evidence.SMTPOutcome]string{
 	evidence.NoRoute:  "the network can't reach it",
 	evidence.Slow:     "no answer in time",
 }
-
-func unconnected(p *evidence.SMTP) bool { return p.Step == "connect" }
 
 // turned says with which reply the server refused.
 func turned(p *evidence.SMTP) string {
@@ -108,7 +106,7 @@ func turned(p *evidence.SMTP) string {
 // Unreached reports whether nobody answered the connection, and by what.
 func Unreached(p *evidence.SMTP) (how string, unreached bool) {
 	switch {
-	case p.Outcome == evidence.Declined, p.Outcome == evidence.NoRoute, p.Outcome == evidence.Slow && unconnected(p):
+	case p.Outcome == evidence.Declined, p.Outcome == evidence.NoRoute, p.Outcome == evidence.Slow && p.Step == "connect":
 		return outcomeText[p.Outcome], true
 	default:
 		return "", false
