@@ -16,25 +16,7 @@ type bounceWords struct {
 	Class string
 	State string // "still wrong", "fine now" or "unknown"
 	Now   string
-}
-
-// classWords say what a receiver meant.
-var classWords = map[bounce.Class]string{
-	"missing":              "the address has no PTR record",
-	"fcrdns":               "the PTR name does not lead back to the address",
-	"missing_or_fcrdns":    "the PTR record is missing, or does not lead back to the address",
-	"generic":              "the PTR name looks like that of a dial-in line",
-	"missing_or_generic":   "the PTR record is missing or generic",
-	"rdns_tempfail":        "the receiver could not look the PTR record up",
-	"v6_missing":           "the IPv6 address has no PTR record",
-	"v6_missing_or_fcrdns": "the PTR record of the IPv6 address is missing, or does not lead back to it",
-	"helo_bad":             "the HELO name is wrong",
-	"helo_ne_ptr":          "the HELO name is not the PTR name",
-	"helo_not_fqdn":        "the HELO name is not fully qualified",
-	"helo_policy":          "the receiver's rules refuse the HELO name",
-	"helo_syntax":          "the HELO name is no host name",
-	"helo_unresolvable":    "the HELO name does not resolve",
-	bounce.Other:           "another reason than reverse DNS or HELO",
+	Notes []string
 }
 
 func (w words) bounce(x *doctor.Examination) *bounceWords {
@@ -42,10 +24,7 @@ func (w words) bounce(x *doctor.Examination) *bounceWords {
 	if b == nil {
 		return nil
 	}
-	out := &bounceWords{Quote: b.Quote.String(), Class: classWords[b.Class]}
-	if out.Class == "" {
-		out.Class = strings.ReplaceAll(string(b.Class), "_", " ")
-	}
+	out := &bounceWords{Quote: b.Quote.String(), Class: bounce.Explain(b.Class), Notes: b.Notes}
 	who := b.Receiver.String()
 	if who == "" && b.ReceiverAddress.IsValid() {
 		who = b.ReceiverAddress.String()

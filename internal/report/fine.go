@@ -114,7 +114,7 @@ func fineServer(m *evidence.SMTP) []string {
 	if t := m.TLS; t != nil && t.Offered && t.Error.IsZero() {
 		said := "STARTTLS with " + orNothing(t.Version)
 		if t.Matches && t.Trusted && !t.NotAfter.IsZero() {
-			said += ", certificate good until " + t.NotAfter.UTC().Format("2 January 2006")
+			said += ", certificate good until " + day(t.NotAfter)
 		}
 		out = append(out, said)
 	}

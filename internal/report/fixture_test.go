@@ -126,7 +126,7 @@ func setPTR() *remedy.Remedy {
 // verdicts are receivers of every kind.
 func verdicts() []receivers.Verdict {
 	rule := receivers.Rule{
-		ID: "example-ptr", Code: finding.PTRMissing, Effect: receivers.Reject, Reply: "550 no PTR record",
+		ID: "example-ptr", When: "ptr-missing", Code: finding.PTRMissing, Effect: receivers.Reject, Reply: "550 no PTR record",
 		Note: "since 2012", Source: "https://example.com/postmaster", Date: "2026-08-21", Confirmed: true,
 	}
 	score := rule

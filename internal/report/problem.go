@@ -96,6 +96,7 @@ type remedyWords struct {
 	Ticket   string
 	Recipe   string
 	Name     string // which name was chosen, and why
+	Nameless bool   // a name is needed, and none was found
 	Others   []way
 	// Delegation are both sides of a classless delegation (RFC 2317).
 	Delegation []formatText
@@ -137,6 +138,7 @@ func (w words) remedy(r *remedy.Remedy) *remedyWords {
 		Texts: w.texts(r.Texts), Ticket: strings.TrimSpace(r.Ticket), Recipe: recipe(r.Recipe),
 	}
 	if r.Wanted != nil {
+		out.Nameless = r.Wanted.Name.IsZero()
 		out.Name = joinNonEmpty(": ", r.Wanted.Name.String(), r.Wanted.Why)
 	}
 	if c := r.Classless; c != nil {
@@ -157,7 +159,7 @@ func (w words) remedy(r *remedy.Remedy) *remedyWords {
 	}
 	if r.Ready != nil {
 		out.ReadyOK, out.NotReady = r.Ready.OK, r.Ready.Why
-		out.Ready = "not yet: a provider that looks at the address record first would refuse"
+		out.Ready = "not yet"
 		if r.Ready.OK {
 			out.Ready = "yes: every name server of the name answers with the address"
 		}

@@ -32,7 +32,7 @@ var effectWords = map[receivers.Effect]string{
 func (g group) Says() string { return effectWords[g.Effect] }
 
 // Receivers joins the names.
-func (g group) Receivers() string { return strings.Join(g.Names, ", ") }
+func (g group) Receivers() string { return strings.Join(g.Names, "; ") }
 
 // grouped puts together the receivers that do the same.
 func grouped(list []receivers.Verdict) []group {

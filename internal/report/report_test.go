@@ -120,8 +120,8 @@ func TestClockTimes(t *testing.T) {
 	}{
 		{nil, time.Minute, 5*time.Minute + time.Second, "from 12:01 to 12:06 UTC"},
 		{east, time.Minute, time.Hour, "from 23:31 to tomorrow 00:30 EST"},
-		{nil, 0, 72 * time.Hour, "from 12:00 to 26 November 12:00 UTC"},
-		{nil, time.Hour, time.Hour, "at 13:00 UTC"},
+		{nil, 0, 72 * time.Hour, "from 12:00 to 2026-11-26 12:00 UTC"},
+		{nil, time.Hour, time.Hour, "from 13:00 UTC on"},
 	} {
 		x := nameless(t)
 		v := x.Addresses[0].Problems[0].Remedy.Visible

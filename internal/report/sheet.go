@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/arpagate/arpagate/internal/doctor"
+	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
 )
 
@@ -48,6 +49,9 @@ type subject struct {
 	Fine      []string
 	Gate      *gateWords
 	Details   []detail
+	// Told says that the row of the table tells enough where there is no problem:
+	// the server did not answer.
+	Told bool
 }
 
 // newSheet puts an examination into words.
@@ -65,7 +69,12 @@ func newSheet(x *doctor.Examination, o Options) *sheet {
 		s.Subjects = append(s.Subjects, w.address(&x.Addresses[i]))
 	}
 	for i := range x.Servers {
-		s.Subjects = append(s.Subjects, w.server(&x.Servers[i]))
+		server := w.server(&x.Servers[i])
+		if alone(x) && len(server.Problems) == 0 {
+			s.Subjects[0].take(&server)
+			continue
+		}
+		s.Subjects = append(s.Subjects, server)
 	}
 	s.Rows = w.rows(x)
 	if len(s.Rows) == 0 && len(s.Subjects) > 0 {
@@ -82,9 +91,25 @@ type words struct {
 	at      time.Time // of the examination
 }
 
+// alone reports whether an address was named and is all there is, but for a mail
+// server on it.
+func alone(x *doctor.Examination) bool {
+	if len(x.Addresses) != 1 || len(x.Problems) > 0 || x.Domain != nil || x.Addresses[0].Address.String() != x.Target {
+		return false
+	}
+	return len(x.Servers) == 0 || len(x.Servers) == 1 && x.Servers[0].SMTP.Peer.Addr() == x.Addresses[0].Address
+}
+
+// take adds what is known of the mail server on the same address.
+func (s *subject) take(server *subject) {
+	s.Notices = append(s.Notices, server.Notices...)
+	s.Fine = append(s.Fine, server.Fine...)
+	s.Details = append(s.Details, server.Details...)
+}
+
 // rows lists what a name led to. A lone address needs no table.
 func (w words) rows(x *doctor.Examination) []row {
-	if len(x.Addresses) == 1 && len(x.Servers) == 0 && x.Domain == nil && x.Addresses[0].Address.String() == x.Target {
+	if alone(x) {
 		return nil
 	}
 	var rows []row
@@ -94,13 +119,23 @@ func (w words) rows(x *doctor.Examination) []row {
 	}
 	for i := range x.Servers {
 		s := &x.Servers[i]
-		rows = append(rows, row{What: s.SMTP.Peer.String(), Verdict: s.Verdict, Note: joinNonEmpty(" ", s.SMTP.Host.String(), "(mail server)")})
+		rows = append(rows, row{What: s.SMTP.Peer.Addr().String(), Verdict: s.Verdict, Note: joinNonEmpty(" ", s.SMTP.Host.String(), portNote(s.SMTP))})
 	}
 	return rows
 }
 
+// portNote says how far one came with a mail server.
+func portNote(m *evidence.SMTP) string {
+	if m.Outcome == evidence.Spoke {
+		return fmt.Sprintf("(mail server, port %d)", m.Peer.Port())
+	}
+	return fmt.Sprintf("(mail server, port %d: %s)", m.Peer.Port(), m.Outcome)
+}
+
 // roleNote says why an address was examined.
 var roleNote = map[doctor.Role]string{
+	doctor.AsTarget: "(sender)",
+	doctor.AsHost:   "(sender)",
 	doctor.AsMX:     "(MX host)",
 	doctor.AsSender: "(sender by SPF)",
 	doctor.AsEgress: "(this machine sends from it)",
@@ -171,19 +206,15 @@ func (s *sheet) short() string {
 
 // hints say how to get at what is not shown.
 func (w words) hints(s *sheet) []string {
-	ticket, records := false, false
+	records := false
 	for i := range s.Subjects {
 		for _, p := range s.Subjects[i].Problems {
-			if p.Remedy == nil {
-				continue
-			}
-			ticket = ticket || p.Remedy.Ticket != "" && !w.options.Ticket
-			records = records || len(p.Remedy.Texts) > 0
+			records = records || p.Remedy != nil && len(p.Remedy.Texts) > 0
 		}
 	}
 	var hints []string
-	if ticket {
-		hints = append(hints, "--ticket writes the message to the one who can help")
+	if w.nameless(s) {
+		hints = append(hints, "--name NAME writes the steps with the name that the server should have")
 	}
 	if records && w.options.Format == "" {
 		hints = append(hints, "--format all writes the records for other tools")
@@ -192,6 +223,18 @@ func (w words) hints(s *sheet) []string {
 		hints = append(hints, "--verbose shows every question and answer")
 	}
 	return hints
+}
+
+// nameless reports whether a remedy lacks a name to set.
+func (w words) nameless(s *sheet) bool {
+	for i := range s.Subjects {
+		for _, p := range s.Subjects[i].Problems {
+			if p.Remedy != nil && p.Remedy.Nameless {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // plural returns "1 thing", "2 things".

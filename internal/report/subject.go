@@ -13,6 +13,9 @@ import (
 
 func (w words) domain(x *doctor.Examination) subject {
 	s := subject{Title: "The domain itself", Verdict: doctor.Pass, Details: domainDetails(x.Domain)}
+	if x.Domain == nil {
+		s.Title = "What they have in common"
+	}
 	s.Problems, s.Notices = w.problems(x.Problems)
 	for _, p := range s.Problems {
 		if rank(p.Severity) < rank(severityOf(s.Verdict)) {
@@ -36,16 +39,20 @@ func (w words) address(a *doctor.Address) subject {
 	if a.Case != nil {
 		s.Remark = heloRemark(a.Case, a.Assumed)
 		s.Gate = w.gate(a.Case)
+		if r := a.Case.Evidence.IPRev.Result; r != evidence.Unjudged {
+			s.Gate.Said += ", iprev=" + r.String()
+		}
 	}
 	return s
 }
 
 func (w words) server(m *doctor.Server) subject {
 	s := subject{
-		Title: joinNonEmpty(" at ", "Mail server "+m.SMTP.Host.String(), m.SMTP.Peer.String()), Verdict: m.Verdict,
+		Title: joinNonEmpty(" ", "Mail server", m.SMTP.Host.String(), "at", m.SMTP.Peer.String()), Verdict: m.Verdict,
 		Details: smtpDetails(m.SMTP), Fine: fineServer(m.SMTP),
 	}
 	s.Problems, s.Notices = w.problems(m.Problems)
+	s.Told = m.SMTP.Outcome != evidence.Spoke
 	return s
 }
 
@@ -98,11 +105,7 @@ func (w words) gate(c *decision.Case) *gateWords {
 	if d.Points > 0 {
 		said = append(said, plural(d.Points, "point"))
 	}
-	said = append(said, "iprev="+c.Evidence.IPRev.Result.String())
 	g := &gateWords{Said: strings.Join(said, ", "), Reply: Answer(w.options.Words, &unkept)}
-	if c.Evidence.IPRev.Result == evidence.Unjudged {
-		g.Said = strings.TrimSuffix(g.Said, ", iprev=unjudged")
-	}
 	if w.options.Preset != "" {
 		g.Said += " (preset " + w.options.Preset + ")"
 	}

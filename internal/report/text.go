@@ -32,15 +32,18 @@ func (t *text) sheet(s *sheet) {
 		t.wrapped(indent, "The time ran out: this is what was known by then.", t.paint.Warn)
 	}
 	for _, missing := range s.Missing {
-		t.hanging(indent+"Not examined: ", indent, missing, plain)
+		t.wrapped(indent, sentence(missing), plain)
 	}
 	t.bounce(s.Bounce)
 	if t.options.Verbose {
 		t.details(s.Details)
 	}
 	for i := range s.Subjects {
-		t.subject(&s.Subjects[i])
+		if !t.quiet(&s.Subjects[i]) {
+			t.subject(&s.Subjects[i])
+		}
 	}
+	t.quietOnes(s.Subjects)
 	if len(s.Hints) > 0 && s.Error == "" {
 		t.blank()
 		for _, hint := range s.Hints {
@@ -70,8 +73,11 @@ func (t *text) bounce(b *bounceWords) {
 	}
 	t.blank()
 	t.line("%s", t.paint.bold("What came back"))
-	t.wrapped(indent, b.Said+": "+b.Class+".", plain)
+	t.wrapped(indent, b.Said+". "+b.Class, plain)
 	t.wrapped(indent, quoted(b.Quote), t.paint.Dim)
+	for _, note := range b.Notes {
+		t.wrapped(indent, note, t.paint.Dim)
+	}
 	if b.State != "" {
 		paint := t.paint.Warn
 		if b.State == "fine now" {
@@ -82,20 +88,36 @@ func (t *text) bounce(b *bounceWords) {
 	t.blank()
 }
 
-// subject writes one part. What is fine is told in a line, and a part that is
-// fine altogether not at all where the table has told it.
-func (t *text) subject(s *subject) {
-	quiet := len(s.Problems)+len(s.Notices) == 0 && !t.options.Verbose
-	if quiet && s.Title != "" {
-		return
+// quiet reports whether a part is fine altogether, so that the table and a line
+// at the end tell of it.
+func (t *text) quiet(s *subject) bool {
+	return len(s.Problems) == 0 && (s.Told || len(s.Notices) == 0) && s.Title != "" && !t.options.Verbose
+}
+
+// quietOnes says in a few lines what is fine about the parts that are quiet.
+func (t *text) quietOnes(subjects []subject) {
+	t.blank()
+	heading := t.paint.good("Fine")
+	for i := range subjects {
+		s := &subjects[i]
+		if !t.quiet(s) || len(s.Fine) == 0 {
+			continue
+		}
+		if heading != "" {
+			t.line("%s", heading)
+			heading = ""
+		}
+		t.hanging(indent, indent+indent, s.Title+": "+strings.Join(s.Fine, "; "), plain)
 	}
+}
+
+// subject writes one part; what is fine about it is told in a line.
+func (t *text) subject(s *subject) {
 	if s.Title != "" {
 		t.blank()
 		t.line("%s", t.paint.bold(clean(s.Title)))
 	}
-	if s.Remark != "" {
-		t.wrapped(indent, s.Remark, t.paint.Dim)
-	}
+	t.remark(s.Remark)
 	for i := range s.Problems {
 		t.problem(&s.Problems[i])
 	}
@@ -105,7 +127,7 @@ func (t *text) subject(s *subject) {
 		t.blank()
 		t.wrapped(t.paint.good("Fine")+"  ", strings.Join(s.Fine, "; "), plain)
 	}
-	t.gate(s.Gate)
+	t.gate("This site's rules", s.Gate)
 	if t.options.Verbose {
 		t.details(s.Details)
 	}
@@ -154,9 +176,13 @@ func (t *text) remedy(r *remedyWords) {
 	if r.Recipe != "" {
 		t.wrapped(indent, "Steps from: "+r.Recipe, t.paint.Dim)
 	}
-	if t.options.Ticket && r.Ticket != "" {
-		t.wrapped(indent, "To send:", plain)
+	switch {
+	case r.Ticket == "":
+	case t.options.Ticket:
+		t.wrapped(indent, "The message to send:", plain)
 		t.paste(r.Ticket)
+	default:
+		t.labelled("Message", "ready to send, with --ticket")
 	}
 }
 
@@ -166,7 +192,7 @@ func (t *text) steps(steps []remedy.Step) {
 		t.wrapped(indent+indent, step.Console, t.paint.copy)
 		t.command(step.Command)
 		if step.Lines != "" {
-			t.wrapped(indent+indent, "in "+orElse(step.File, "the configuration")+":", plain)
+			t.wrapped(indent+indent, step.File, t.paint.bold)
 			t.paste(step.Lines)
 		}
 	}
@@ -195,11 +221,10 @@ func (t *text) when(r *remedyWords) {
 		t.wrapped(indent+pad("", 9), why, plain)
 	}
 	if r.Visible != "" {
-		said := r.Visible + ", if it is done now"
-		if len(r.Because) > 0 {
-			said += " (" + strings.Join(r.Because, "; ") + ")"
-		}
-		t.labelled("Visible", said)
+		t.labelled("Visible", r.Visible+", if it is done now")
+	}
+	for _, because := range r.Because {
+		t.wrapped(indent+pad("", 9), because, t.paint.Dim)
 	}
 }
 
@@ -251,8 +276,20 @@ func (t *text) receivers(groups []group) {
 		longest = max(longest, len(g.Says()))
 	}
 	for _, g := range groups {
+		if g.Effect == receivers.Nothing && !t.options.Verbose {
+			t.wrapped(indent, fmt.Sprintf("%d others don't mind", len(g.Names)), t.paint.Dim)
+			continue
+		}
 		t.wrapped(indent+t.effect(g)+pad("", longest-len(g.Says()))+"  ", g.Receivers(), plain)
 	}
+}
+
+// sentence makes one of what begins in lower case.
+func sentence(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	return s
 }
 
 func (t *text) effect(g group) string {
@@ -266,12 +303,14 @@ func (t *text) effect(g group) string {
 	}
 }
 
-func (t *text) gate(g *gateWords) {
+func (t *text) remark(said string) { t.wrapped(indent, said, t.paint.Dim) }
+
+func (t *text) gate(title string, g *gateWords) {
 	if g == nil {
 		return
 	}
 	t.blank()
-	t.hanging(t.paint.bold("This site's rules")+"  ", indent, g.Said, plain)
+	t.hanging(t.paint.bold(title)+"  ", indent, g.Said, plain)
 	t.wrapped(indent, g.Reply, plain)
 	for _, note := range g.Notes {
 		t.wrapped(indent, note, plain)

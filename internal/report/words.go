@@ -20,7 +20,7 @@ func (w words) span(first, last time.Time) string {
 	from, to := w.clock(first), w.clock(last)
 	zone := first.In(w.options.zone()).Format("MST")
 	if from == to {
-		return "at " + from + " " + zone
+		return "from " + from + " " + zone + " on"
 	}
 	return "from " + from + " to " + to + " " + zone
 }
@@ -39,7 +39,7 @@ func (w words) clock(t time.Time) string {
 	case 1:
 		return "tomorrow " + t.Format("15:04")
 	default:
-		return t.Format("2 January 15:04")
+		return t.Format("2006-01-02 15:04")
 	}
 }
 
