@@ -1,12 +1,17 @@
 package bounce_test
 
 import (
+	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/arpagate/arpagate/internal/bounce"
+	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/finding"
+	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 func open(t testing.TB) *bounce.Reader {
@@ -94,6 +99,36 @@ func TestSamples(t *testing.T) {
 	for _, rule := range r.Rules() {
 		if !seen[rule.ID] {
 			t.Errorf("rule %s has no sample", rule.ID)
+		}
+	}
+}
+
+// What our own gate says is read for what it means.
+func TestOurOwnReplies(t *testing.T) {
+	r := open(t)
+	args := finding.Args{
+		Address: netip.MustParseAddr("192.0.2.25"), Name: dnsname.MustParse("mail.example.net"), Names: []dnsname.Name{dnsname.MustParse("mail.example.net")},
+		Others: []netip.Addr{netip.MustParseAddr("198.51.100.1")}, Said: untrusted.New("pc009"), Count: 3, Why: "numeric",
+	}
+	for _, code := range []finding.Code{
+		finding.PTRMissing, finding.PTRUnusable, finding.PTRUnconfirmed, finding.PTRSeveral, finding.PTRTooMany, finding.PTRGeneric, finding.DNSTrouble,
+		finding.HeloMissing, finding.HeloNotFQDN, finding.HeloBareIP, finding.HeloUnresolvable, finding.HeloNotClient, finding.HeloNotPTR,
+	} {
+		f := finding.Finding{Code: code, Args: args}
+		prefix := ""
+		if strings.HasPrefix(string(code), "ptr-") {
+			prefix = "Reverse DNS validation failed: "
+		}
+		got, err := r.Read("550 5." + f.Entry().Detail + " " + prefix + f.Fact())
+		if err != nil || !slices.Contains(got.Class.Explains(), string(code)) {
+			t.Errorf("%s: %q is read as %s by %s, which does not explain it (%v)", code, f.Fact(), got.Class, got.Rule, err)
+		}
+	}
+	for _, c := range bounce.Classes() {
+		for _, code := range c.Explains() {
+			if !finding.Known(finding.Code(code)) {
+				t.Errorf("class %s names %q, which is no finding", c, code)
+			}
 		}
 	}
 }

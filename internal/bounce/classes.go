@@ -15,6 +15,7 @@ const (
 	ptrTooMany     = "ptr-too-many"
 	ptrSeveral     = "ptr-several"
 	ptrGeneric     = "ptr-generic"
+	ptrStatic      = "ptr-generic-static"
 	dnsTrouble     = "dns-trouble"
 	heloMissing    = "helo-missing"
 	heloNotFQDN    = "helo-not-fqdn"
@@ -29,8 +30,8 @@ var meanings = []meaning{
 	{"missing", "The receiver found no PTR record for the sending address.", []string{ptrMissing, ptrUnusable}},
 	{"fcrdns", "The receiver found a PTR record whose name does not lead back to the sending address.", []string{ptrUnconfirmed, ptrTooMany, ptrSeveral}},
 	{"missing_or_fcrdns", "The receiver found no PTR record, or one whose name does not lead back to the sending address; the text does not tell which.", []string{ptrMissing, ptrUnusable, ptrUnconfirmed, ptrTooMany, ptrSeveral}},
-	{"generic", "The receiver takes the PTR name for that of a dial-in or unconfigured host.", []string{ptrGeneric}},
-	{"missing_or_generic", "The receiver found no PTR record, or takes its name for that of a dial-in or unconfigured host.", []string{ptrMissing, ptrUnusable, ptrGeneric}},
+	{"generic", "The receiver takes the PTR name for that of a dial-in or unconfigured host.", []string{ptrGeneric, ptrStatic}},
+	{"missing_or_generic", "The receiver found no PTR record, or takes its name for that of a dial-in or unconfigured host.", []string{ptrMissing, ptrUnusable, ptrGeneric, ptrStatic}},
 	{"rdns_tempfail", "The receiver could not look the sending address up, and asks to come back later.", []string{dnsTrouble, ptrMissing}},
 	{"v6_missing", "The receiver found no PTR record for the sending IPv6 address.", []string{ptrMissing, ptrUnusable}},
 	{"v6_missing_or_fcrdns", "The receiver demands a PTR record that leads back, and authentication, of IPv6 senders; one of them is missing.", []string{ptrMissing, ptrUnusable, ptrUnconfirmed}},
@@ -38,7 +39,7 @@ var meanings = []meaning{
 	{"helo_unresolvable", "The receiver found no address for the HELO name.", []string{heloNowhere, heloNotFQDN}},
 	{"helo_not_fqdn", "The HELO name is not fully qualified.", []string{heloNotFQDN, heloBareIP, heloMissing}},
 	{"helo_syntax", "The HELO name has characters or a form that no host name has.", []string{heloNotFQDN, heloBareIP, heloMissing}},
-	{"helo_policy", "A rule of the receiver's own refuses the HELO name.", []string{heloMissing, heloNotFQDN, heloBareIP, heloLiteral, heloNowhere, heloNotClient, heloNotPTR, ptrGeneric}},
+	{"helo_policy", "A rule of the receiver's own refuses the HELO name.", []string{heloMissing, heloNotFQDN, heloBareIP, heloLiteral, heloNowhere, heloNotClient, heloNotPTR, ptrGeneric, ptrStatic}},
 	{"helo_ne_ptr", "The HELO name (or the sender's domain) is not the name that the receiver found for the sending address.", []string{heloNotPTR, heloNotClient, ptrMissing, ptrUnconfirmed}},
 	{Other, "The refusal does not speak of reverse DNS or HELO.", nil},
 }

@@ -86,12 +86,15 @@ func (r *Reader) classify(text string) (Class, string) {
 }
 
 // general are the rules made of common words.
-var general = map[string]bool{"rdns-words": true, "unverifyable": true}
+var general = map[string]bool{
+	"rdns-words": true, "unverifyable": true, "helo-words": true, "ip-unresolved": true, "rdns-none": true, "rdns-none-after": true,
+	"rdns-bad-words": true, "rdns-mismatch-words": true, "rdns-generic-words": true, "rdns-temp-words": true,
+}
 
 // lookalike finds refusals for the sender's domain, by SPF or DMARC, by a list,
 // or for now only: they may name PTR records, and mean none.
 var lookalike = regexp.MustCompile(`\b(spf|dkim|dmarc)\b|gr[ae]y-?list|dns ?[bw]l|\brbl\b|(block|black) ?list|spamhaus|` +
-	`(sender|from) (address|domain)|domain of sender|recipient address rejected`)
+	`(sender|from) (address|domain)|domain of sender`)
 
 var (
 	firstCode = regexp.MustCompile(`^(?:smtp; ?)?([245][0-9]{2})[ -]`)
