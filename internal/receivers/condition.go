@@ -183,6 +183,10 @@ var conditions = map[string]condition{
 	"trouble":      {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.trouble()) }},
 	"ptr-trouble":  {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.ptrTrouble()) }},
 	"helo-trouble": {trouble: true, holds: func(c *client) answer { return is(troubled(c.View.Helo.Answers)) }},
+	// The PTR name looks assigned from a template, dynamic or static.
+	"generic": {codes: []finding.Code{finding.PTRGeneric, finding.PTRGenericStatic}, holds: func(c *client) answer {
+		return max(c.has(finding.PTRGeneric), c.has(finding.PTRGenericStatic))
+	}},
 	// One of several PTR names leads back, another does not.
 	"mixed": {codes: []finding.Code{finding.PTRSeveral, finding.PTRTooMany}, holds: func(c *client) answer {
 		r := &c.View.IPRev
@@ -190,7 +194,7 @@ var conditions = map[string]condition{
 	}},
 
 	"rspamd-hostname": {
-		codes:  []finding.Code{finding.PTRGeneric},
+		codes:  []finding.Code{finding.PTRGeneric, finding.PTRGenericStatic},
 		holds:  func(c *client) answer { return c.unless(c.ptrTrouble(), c.nameWeight > c.heloWeight) },
 		points: func(c *client) float64 { return weightPoints[c.nameWeight] },
 	},
@@ -222,11 +226,12 @@ var conditions = map[string]condition{
 		return c.ofHelo(h.Kind == evidence.HeloName && c.heloWeight == 0 && !leadsHere)
 	}},
 
-	"sa-dynamic": {codes: []finding.Code{finding.PTRGeneric}, holds: func(c *client) answer {
+	"sa-dynamic": {codes: []finding.Code{finding.PTRGeneric, finding.PTRGenericStatic}, holds: func(c *client) answer {
 		return c.unless(c.trouble(), c.sure && saDynamic(c.name))
 	}},
-	"sa-maybe-dynamic": {codes: []finding.Code{finding.PTRGeneric}, holds: func(c *client) answer {
-		return is(c.sure && c.found(finding.PTRGeneric) && !saDynamic(c.name) && !saStatic.MatchString(c.name))
+	"sa-maybe-dynamic": {codes: []finding.Code{finding.PTRGeneric, finding.PTRGenericStatic}, holds: func(c *client) answer {
+		generic := c.found(finding.PTRGeneric) || c.found(finding.PTRGenericStatic)
+		return is(c.sure && generic && !saDynamic(c.name) && !saStatic.MatchString(c.name))
 	}},
 	"sa-helo-dynamic": {holds: func(c *client) answer {
 		return c.ofHelo(saHeloNumbers.MatchString(c.helo) && !strings.Contains(c.helo, "static"))

@@ -79,6 +79,7 @@ var identities = []struct{ title, addr, helo string }{
 	{"name leads elsewhere", "192.0.2.26", "good.example.org"},
 	{"name does not exist, IPv6", "2001:db8::26", "mail6.example.org"},
 	{"generic name", "192.0.2.27", "dsl-192-0-2-27.pool.example.net"},
+	{"generic name of a server", "192.0.2.28", "mail.example.org"},
 	{"PTR record names no host", "192.0.2.31", "mail.example.org"},
 	{"several names, one confirmed", "192.0.2.32", "mail.example.com"},
 	{"PTR query fails", "192.0.2.29", "mail.example.org"},
