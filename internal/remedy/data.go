@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/arpagate/arpagate/internal/dnsname"
 )
 
 // The recipes: a file for each provider and for each mail server.
@@ -36,9 +38,9 @@ type provider struct {
 
 // marks are what a provider is recognised by.
 type marks struct {
-	ASN  []uint32 `toml:"asn"`
-	Zone []string `toml:"zone"` // suffixes of its name servers and SOA names
-	PTR  []string `toml:"ptr"`  // suffixes of its default names
+	ASN  []uint32       `toml:"asn"`
+	Zone []dnsname.Name `toml:"zone"` // suffixes of its name servers and SOA names
+	PTR  []dnsname.Name `toml:"ptr"`  // suffixes of its default names
 	// Pattern are regular expressions on its default names, where no suffix is
 	// common to them.
 	Pattern []string `toml:"pattern"`
@@ -55,7 +57,7 @@ type way struct {
 	ID    string `toml:"id"`
 	Title string `toml:"title"`
 	// PTR are suffixes that tell this product from the others.
-	PTR []string `toml:"ptr"`
+	PTR []dnsname.Name `toml:"ptr"`
 	// By says who can do it: "customer", "support" (on request only), "nobody".
 	By string `toml:"by"`
 	// IPv6: "yes", "no" or "unknown".

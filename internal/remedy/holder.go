@@ -108,14 +108,8 @@ func (b *Book) find(match func(*provider) bool) *provider {
 }
 
 // under reports whether the name is one of the suffixes or lies below it.
-func under(n dnsname.Name, suffixes []string) bool {
-	for _, s := range suffixes {
-		zone, err := dnsname.Parse(s)
-		if err == nil && n.Under(zone) {
-			return true
-		}
-	}
-	return false
+func under(n dnsname.Name, suffixes []dnsname.Name) bool {
+	return slices.ContainsFunc(suffixes, n.Under)
 }
 
 // assigns reports whether the name is one of those that the provider gives.
