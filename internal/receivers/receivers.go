@@ -4,6 +4,7 @@
 package receivers
 
 import (
+	"math"
 	"slices"
 
 	"github.com/arpagate/arpagate/internal/evidence"
@@ -123,6 +124,7 @@ func (c *client) judge(r *Receiver) Verdict {
 			v.Open = append(v.Open, rule.ID)
 		}
 	}
+	v.Points = math.Round(v.Points*1000) / 1000 // no source gives more digits
 	switch otherwise := r.Rules[last]; {
 	case hidden.worse(v.Effect) && !foreseen:
 		v.Effect = Unsure
