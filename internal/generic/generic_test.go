@@ -42,6 +42,7 @@ var names = []struct {
 	{v4, "pcb007109.dip.example.net", dyn, "hex cb007109 "},
 	{v4, "09.71.00cb.ip4.example.net", dyn, "hex 09.71.00cb "},
 	{"::ffff:203.0.113.9", "203-0-113-9.dsl.example.net", dyn, "octets 203-0-113-9 "},
+	{v4, "3405803785.dsl.example.net", dyn, "octets 3405803785 "}, // as one number
 	// In the domain's own name.
 	{v4, "ip9.ip-203-0-113.example", sta, "octets 9.ip-203-0-113 "},
 	// Parts of the address.
@@ -57,6 +58,9 @@ var names = []struct {
 	{v4, "vps-1a2b3c4d.vps.example.net", sta, "hash 1a2b3c4d "},
 	{v4, "vm-0bfc8c04-cfd1-45a8-a072-fff0a4b436bf.compute.example.net", sta, "UUID "},
 	{v4, "vm1234567.cloud.example.net", sta, "number of 7 digits 1234567 "},
+	{v4, "cpe-00-00-5e-00-53-01.example.net", dyn, "hardware address 00-00-5e-00-53-01 "},
+	{v4, "customer.example.net", dyn, "placeholder "},
+	{v4, "hosted-by.example.net", sta, "placeholder "},
 	// The degrees.
 	{v4, "static-203-0-113-9.example.net", sta, "word static "},
 	{v4, "203-0-113-9.business.example.net", sta, "word business "},

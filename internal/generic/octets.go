@@ -37,8 +37,8 @@ func octets(s string, nums []number, addr [4]byte) (found uint8) {
 	}
 	for i := 0; i < len(nums) && single > 0; i++ {
 		n := &nums[i]
-		if n.matched != 0 || n.value < 0 {
-			continue
+		if n.matched != 0 || n.value < 0 || n.end-n.start == 2 && s[n.start] == '0' {
+			continue // hosts are counted 01, 02, 03; octets have three digits or no zeros
 		}
 		for k := 3; k >= 0; k-- {
 			if bit := uint8(1) << k; found&bit == 0 && n.value == int16(addr[k]) {

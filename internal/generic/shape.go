@@ -32,7 +32,8 @@ func (x *Signs) ofNumbers(nums []number) {
 			break
 		}
 		at := int(n.start)
-		if n.matched != 0 || x.taken.holds(at) || x.where[hashLabel].holds(at) || x.where[uuidLabel].holds(at) || version(c.s, n.span) {
+		if n.matched != 0 || x.taken.holds(at) || x.where[hashLabel].holds(at) || x.where[hardware].holds(at) ||
+			x.where[uuidLabel].holds(at) || version(c.s, n.span) {
 			continue
 		}
 		free++
@@ -93,6 +94,7 @@ func (x *Signs) ofLabel(label string, start int) {
 	}
 	if hex >= 8 && digits > 1 && !x.taken.holds(start) {
 		x.ofHash(label, start)
+		x.ofPairs(label, start)
 	}
 	if turns >= 4 && letters >= 3 && !x.taken.holds(start) {
 		x.add(mixedLabel, at)
@@ -114,6 +116,25 @@ func (x *Signs) ofHash(label string, start int) {
 	at := span{int16(start) + p.start, int16(start) + p.end}
 	x.add(hashLabel, at)
 	x.at(hardware, at, p.end-p.start == 12)
+}
+
+// ofPairs looks for a hardware address in pairs of digits, as
+// 00-00-5e-00-53-01.
+func (x *Signs) ofPairs(label string, start int) {
+	const length = 6*3 - 1
+	for i := 0; i+length <= len(label); i++ {
+		if i > 0 && nibble(label[i-1]) >= 0 || i+length < len(label) && nibble(label[i+length]) >= 0 {
+			continue
+		}
+		ok := true
+		for k := 0; k < length && ok; k++ {
+			ok = (label[i+k] == '-') == (k%3 == 2) && (k%3 == 2 || nibble(label[i+k]) >= 0)
+		}
+		if ok {
+			x.add(hardware, span{int16(start + i), int16(start + i + length)})
+			return
+		}
+	}
 }
 
 // hexWord finds a run of at least so many hexadecimal digits, with letters and

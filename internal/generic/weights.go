@@ -4,111 +4,111 @@ package generic
 
 // weights are what the signs weigh, in hundredths of a logit.
 var weights = [signCount]int16{
-	0:   -312, // any name
-	1:   -31,  // IPv6
-	2:   277,  // octets
-	3:   334,  // three octets
-	4:   106,  // network's octets
-	5:   330,  // last two octets
+	0:   -332, // any name
+	1:   -28,  // IPv6
+	2:   282,  // octets
+	3:   338,  // three octets
+	4:   107,  // network's octets
+	5:   342,  // last two octets
 	6:   4,    // last two octets, short
-	7:   51,   // two octets
-	8:   168,  // last octet of 3 digits
-	9:   70,   // last octet of 2 digits
-	10:  17,   // last octet of 1 digit
-	11:  26,   // one octet
-	12:  142,  // octet with zeros
-	13:  34,   // number that ends in the last octet
+	7:   53,   // two octets
+	8:   160,  // last octet of 3 digits
+	9:   41,   // last octet of 2 digits
+	10:  11,   // last octet of 1 digit
+	11:  28,   // one octet
+	12:  145,  // octet with zeros
+	13:  35,   // number that ends in the last octet
 	14:  108,  // hex
-	15:  250,  // hex of the last octets
+	15:  419,  // hex of the last octets
 	16:  115,  // groups
 	17:  200,  // some groups
-	18:  -9,   // one group
-	19:  308,  // hardware address
+	18:  -7,   // one group
+	19:  309,  // hardware address
 	20:  0,    // address beside mail
-	21:  -13,  // part of the address beside mail
-	22:  -10,  // last octet beside mail
-	23:  114,  // last octet beside a word
-	24:  159,  // address without words
-	25:  -322, // no digits
-	26:  -79,  // one other number
-	27:  39,   // two other numbers
+	21:  -14,  // part of the address beside mail
+	22:  -7,   // last octet beside mail
+	23:  219,  // last octet beside a word
+	24:  150,  // address without words
+	25:  -317, // no digits
+	26:  -78,  // one other number
+	27:  42,   // two other numbers
 	28:  14,   // more numbers
-	29:  -91,  // number of 1 digit
-	30:  -65,  // number of 2 digits
-	31:  41,   // number of 3 digits
-	32:  0,    // number of 4 digits
+	29:  -89,  // number of 1 digit
+	30:  -66,  // number of 2 digits
+	31:  45,   // number of 3 digits
+	32:  -3,   // number of 4 digits
 	33:  101,  // number of 5 digits
 	34:  169,  // number of 7 digits
-	35:  54,   // hash
+	35:  55,   // hash
 	36:  400,  // UUID
-	37:  70,   // letters and digits mixed
-	38:  101,  // first label of digits
-	39:  53,   // first label with one number
-	40:  -276, // the domain itself
-	41:  -65,  // one label
-	42:  55,   // two labels
+	37:  73,   // letters and digits mixed
+	38:  102,  // first label of digits
+	39:  59,   // first label with one number
+	40:  -272, // the domain itself
+	41:  -71,  // one label
+	42:  57,   // two labels
 	43:  39,   // three labels
-	44:  48,   // more labels
+	44:  46,   // more labels
 	45:  267,  // long number of a machine
-	46:  109,  // long number at a hoster
-	47:  107,  // dynamic with number
+	46:  153,  // long number at a hoster
+	47:  180,  // dynamic with number
 	48:  -202, // address before a mail word
-	49:  206,  // octets in the domain
-	50:  667,  // placeholder
+	49:  207,  // octets in the domain
+	50:  760,  // placeholder
 	51:  -106, // another mail word
-	52:  300,  // whole address
-	53:  149,  // line with number
-	54:  -28,  // line without number
+	52:  306,  // whole address
+	53:  162,  // line with number
+	54:  -24,  // line without number
 	55:  -10,  // line beside mail
-	56:  -6,   // machine with number
-	57:  7,    // machine without number
-	58:  52,   // customer with number
-	59:  10,   // static with number
+	56:  -7,   // machine with number
+	57:  1,    // machine without number
+	58:  49,   // customer with number
+	59:  11,   // static with number
 	60:  303,  // zone of IPv6 with number
 	61:  -7,   // static beside mail
-	62:  270,  // lines of a provider
-	63:  293,  // machines of a provider
+	62:  274,  // lines of a provider
+	63:  290,  // machines of a provider
 	64:  -379, // pool of a sender
-	65:  -363, // mail word in the first label
-	66:  -97,  // role word in the first label
-	67:  -64,  // server word in the first label
-	68:  214,  // dynamic word in the first label
+	65:  -362, // mail word in the first label
+	66:  -94,  // role word in the first label
+	67:  -70,  // server word in the first label
+	68:  190,  // dynamic word in the first label
 	69:  254,  // unassigned word in the first label
-	70:  191,  // access word in the first label
-	71:  22,   // nat word in the first label
+	70:  183,  // access word in the first label
+	71:  5,    // nat word in the first label
 	72:  108,  // guest word in the first label
-	73:  127,  // customer word in the first label
-	74:  72,   // reverse word in the first label
-	75:  47,   // static word in the first label
+	73:  121,  // customer word in the first label
+	74:  60,   // reverse word in the first label
+	75:  37,   // static word in the first label
 	76:  -1,   // business word in the first label
 	77:  11,   // hosting word in the first label
 	78:  0,    // provider word in the first label
-	79:  -258, // mail word in the other labels
-	80:  24,   // role word in the other labels
-	81:  2,    // server word in the other labels
-	82:  216,  // dynamic word in the other labels
+	79:  -257, // mail word in the other labels
+	80:  25,   // role word in the other labels
+	81:  1,    // server word in the other labels
+	82:  209,  // dynamic word in the other labels
 	83:  200,  // unassigned word in the other labels
-	84:  193,  // access word in the other labels
-	85:  114,  // nat word in the other labels
+	84:  187,  // access word in the other labels
+	85:  111,  // nat word in the other labels
 	86:  112,  // guest word in the other labels
-	87:  137,  // customer word in the other labels
-	88:  32,   // reverse word in the other labels
-	89:  126,  // static word in the other labels
+	87:  134,  // customer word in the other labels
+	88:  38,   // reverse word in the other labels
+	89:  123,  // static word in the other labels
 	90:  7,    // business word in the other labels
-	91:  7,    // hosting word in the other labels
+	91:  3,    // hosting word in the other labels
 	92:  0,    // provider word in the other labels
-	93:  -208, // mail word in the domain
-	94:  -21,  // role word in the domain
-	95:  7,    // server word in the domain
-	96:  35,   // dynamic word in the domain
+	93:  -209, // mail word in the domain
+	94:  -17,  // role word in the domain
+	95:  1,    // server word in the domain
+	96:  36,   // dynamic word in the domain
 	97:  0,    // unassigned word in the domain
-	98:  18,   // access word in the domain
+	98:  17,   // access word in the domain
 	99:  -1,   // nat word in the domain
-	100: 7,    // guest word in the domain
-	101: -10,  // customer word in the domain
-	102: 74,   // reverse word in the domain
+	100: 6,    // guest word in the domain
+	101: -12,  // customer word in the domain
+	102: 71,   // reverse word in the domain
 	103: -1,   // static word in the domain
-	104: -10,  // business word in the domain
-	105: -17,  // hosting word in the domain
-	106: 59,   // provider word in the domain
+	104: -7,   // business word in the domain
+	105: -15,  // hosting word in the domain
+	106: 61,   // provider word in the domain
 }

@@ -12,7 +12,7 @@ const (
 	penalty = 1.5
 	// caution is taken off the score of every name: a mail server that is taken
 	// for a dial-in host costs more than the reverse.
-	caution = 0.5
+	caution = 0.6
 )
 
 // deal gives each registrable domain a fold, so that no domain is judged by

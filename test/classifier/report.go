@@ -81,7 +81,11 @@ func (f figures) row(title string) string {
 
 // short writes a share as ".984".
 func short(v float64, digits int) string {
-	return strings.TrimPrefix(fmt.Sprintf("%.*f", digits, v), "0")
+	text := fmt.Sprintf("%.*f", digits, v)
+	if digits > 0 {
+		text = strings.TrimPrefix(text, "0")
+	}
+	return text
 }
 
 // writeReport prints the tables of docs/classifier.md.
