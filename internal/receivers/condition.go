@@ -182,6 +182,9 @@ var conditions = map[string]condition{
 	}},
 	"trouble":      {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.trouble()) }},
 	"ptr-trouble":  {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.ptrTrouble()) }},
+	"forward-trouble": {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer {
+		return is(c.trouble() && !c.ptrTrouble())
+	}},
 	"helo-trouble": {trouble: true, holds: func(c *client) answer { return is(troubled(c.View.Helo.Answers)) }},
 	// The PTR name looks assigned from a template, dynamic or static.
 	"generic": {codes: []finding.Code{finding.PTRGeneric, finding.PTRGenericStatic}, holds: func(c *client) answer {
