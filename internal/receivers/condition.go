@@ -180,8 +180,8 @@ var conditions = map[string]condition{
 	"not-confirmed": {codes: []finding.Code{finding.PTRMissing, finding.PTRUnusable, finding.PTRUnconfirmed}, holds: func(c *client) answer {
 		return c.unless(c.trouble(), c.View.IPRev.Result != evidence.Pass)
 	}},
-	"trouble":      {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.trouble()) }},
-	"ptr-trouble":  {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.ptrTrouble()) }},
+	"trouble":     {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.trouble()) }},
+	"ptr-trouble": {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer { return is(c.ptrTrouble()) }},
 	"forward-trouble": {trouble: true, codes: []finding.Code{finding.DNSTrouble}, holds: func(c *client) answer {
 		return is(c.trouble() && !c.ptrTrouble())
 	}},
