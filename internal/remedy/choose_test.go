@@ -179,3 +179,20 @@ func TestTicket(t *testing.T) {
 		}
 	}
 }
+
+// TestNoIPv6: where the provider has no PTR records for IPv6, the mail server
+// is bound to IPv4, and nothing is to be published.
+func TestNoIPv6(t *testing.T) {
+	b := open(t)
+	for id, p := range load[provider](t, "providers") {
+		for _, code := range []finding.Code{finding.PTRMissing, finding.PTRSeveral, finding.PTRGeneric, "ptr-long-chain", "ipv6-no-ptr"} {
+			in := about(code, "2001:db8::25", "mail.example.org")
+			in.Provider, in.MTA = id, "postfix"
+			in.Finding.Args.Others = []netip.Addr{netip.MustParseAddr("203.0.113.9")}
+			r := b.For(in)
+			if bound := r.Party == remedy.MailAdmin && len(r.Records) == 0 && strings.Contains(r.Do, "IPv4 only"); bound != (p.Ways[0].IPv6 == "no") {
+				t.Errorf("%s, %s: %s: %s", id, code, r.Party, r.Do)
+			}
+		}
+	}
+}

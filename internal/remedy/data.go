@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -116,6 +117,9 @@ func readProviders() ([]provider, error) {
 	err := each("data/providers", func(id string, body []byte) error {
 		p := provider{ID: id}
 		err := strict(body, &p)
+		if err == nil && len(p.Ways) == 0 {
+			err = errors.New("no way")
+		}
 		if err == nil {
 			p.Known.patterns, err = compile(p.Known.Pattern)
 		}

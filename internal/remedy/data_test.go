@@ -277,7 +277,7 @@ func TestEveryProvider(t *testing.T) {
 			in.Provider = id
 			r := b.For(in)
 			fmt.Fprintf(&all, "==== %s, %s\n%s\n", p.Title, addr, r.Do)
-			showSteps(&all, r.Steps[1:])
+			showSteps(&all, r.Steps)
 			for _, c := range r.Cautions {
 				fmt.Fprintf(&all, "! %s\n", c)
 			}

@@ -57,7 +57,7 @@ func newFiller(addr netip.Addr, name dnsname.Name, more ...string) filler {
 
 func (f filler) step(s Step) Step {
 	return Step{
-		Say: f.r.Replace(s.Say), Command: f.r.Replace(s.Command), Console: f.r.Replace(s.Console),
+		Say: f.r.Replace(s.Say), Command: strings.TrimSpace(f.r.Replace(s.Command)), Console: f.r.Replace(s.Console),
 		File: f.r.Replace(s.File), Lines: f.r.Replace(s.Lines),
 	}
 }

@@ -298,24 +298,14 @@ func plainLocal(s string) bool {
 }
 
 // wayOf returns the recipe of the product that the address belongs to, as far
-// as its PTR name tells, and those of the other products.
-func (p *provider) wayOf(in Input) (first *way, rest []*way) {
-	best := 0
+// as its PTR name tells, else the first.
+func (p *provider) wayOf(in Input) *way {
 	for i := range p.Ways {
-		for j := range namesOf(in) {
-			if under(namesOf(in)[j], p.Ways[i].PTR) {
-				best = i
-			}
+		if slices.ContainsFunc(namesOf(in), func(n dnsname.Name) bool { return under(n, p.Ways[i].PTR) }) {
+			return &p.Ways[i]
 		}
 	}
-	for i := range p.Ways {
-		if i == best {
-			first = &p.Ways[i]
-		} else {
-			rest = append(rest, &p.Ways[i])
-		}
-	}
-	return first, rest
+	return &p.Ways[0]
 }
 
 // namesOf are the PTR names of the address.

@@ -12,6 +12,10 @@ import (
 
 // setPTR has the PTR record set to the wanted name, by whoever can.
 func (j *job) setPTR() {
+	if p, w := j.provided(); w.refuses(j.Address) {
+		j.onlyIPv4(p, w)
+		return
+	}
 	r := j.out
 	r.Party, r.Who, r.Contact = AddressHolder, j.holder.who, j.holder.contact
 	r.Wanted = &j.choice
@@ -32,6 +36,24 @@ func (j *job) setPTR() {
 		r.Ticket = j.ticket()
 	}
 	r.Visible = j.ptrVisible(w)
+}
+
+// onlyIPv4 is the way out where the provider has no PTR records for IPv6.
+func (j *job) onlyIPv4(p *provider, w *way) {
+	j.out.Party = MailAdmin
+	j.out.Do = fmt.Sprintf("Let the mail server send over IPv4 only: as far as is known (%s) %s sets no PTR records for IPv6.", w.Date, p.Title)
+	j.ipv4Address()
+	j.configure("bind", j.out.Do)
+	j.caution("If %s sets them by now, send the ready message instead.", p.Title)
+	j.out.Ticket = j.ticket()
+	j.out.Visible = j.atOnce("the next message leaves over IPv4")
+}
+
+// ipv4Address fills in the host's IPv4 address where the finding names it.
+func (j *job) ipv4Address() {
+	if i := slices.IndexFunc(j.Finding.Args.Others, netip.Addr.Is4); i >= 0 {
+		j.fill = newFiller(j.Address, j.choice.Name, "IPV4-ADDRESS", j.Finding.Args.Others[i].String())
+	}
 }
 
 // task says in a sentence who sets the record, and how.
@@ -84,27 +106,33 @@ func (j *job) providerSteps() *way {
 		}
 		return nil
 	}
-	p := j.holder.provider
+	p, first := j.provided()
 	if p == nil {
 		j.say("Look in your provider's control panel for \"reverse DNS\", \"rDNS\" or \"PTR\" beside the address; where there is none, send the ready message.")
 		j.caution("A PTR record in the zone of your own domain, or at its registrar, does nothing: the record belongs into the reverse zone of the address.")
-		return nil
-	}
-	first, rest := p.wayOf(j.Input)
-	if first == nil {
 		return nil
 	}
 	w := j.wayText(p, first)
 	j.out.Recipe = &w.Recipe
 	j.out.Steps = append(j.out.Steps, w.Steps...)
 	j.out.Cautions = append(j.out.Cautions, w.Cautions...)
-	for _, other := range rest {
-		j.out.Others = append(j.out.Others, j.wayText(p, other))
+	for i := range p.Ways {
+		if other := &p.Ways[i]; other != first {
+			j.out.Others = append(j.out.Others, j.wayText(p, other))
+		}
 	}
 	if first.By == "nobody" {
 		j.relay()
 	}
 	return first
+}
+
+// provided returns the provider and the recipe of its product.
+func (j *job) provided() (*provider, *way) {
+	if j.holder.own || j.holder.provider == nil {
+		return nil, nil
+	}
+	return j.holder.provider, j.holder.provider.wayOf(j.Input)
 }
 
 func (j *job) wayText(p *provider, w *way) Way {
@@ -117,10 +145,7 @@ func (j *job) wayText(p *provider, w *way) Way {
 		out.Cautions = append(out.Cautions, "The provider looks the name up first, and refuses it before it leads to the address.")
 	}
 	if j.Address.Is6() {
-		switch w.IPv6 {
-		case "no":
-			out.Cautions = append(out.Cautions, "As far as is known this provider sets no PTR records for IPv6: send over IPv4 instead.")
-		case "unknown":
+		if w.IPv6 == "unknown" {
 			out.Cautions = append(out.Cautions, "Whether this provider sets PTR records for IPv6 is not known; if not, send over IPv4 instead.")
 		}
 	}
@@ -129,6 +154,9 @@ func (j *job) wayText(p *provider, w *way) Way {
 	}
 	return out
 }
+
+// refuses reports whether the product has no PTR records for such addresses.
+func (w *way) refuses(addr netip.Addr) bool { return w != nil && addr.Is6() && w.IPv6 == "no" }
 
 // describeClassless explains the RFC 2317 delegation, or that there is none.
 func (j *job) describeClassless() {
@@ -170,6 +198,9 @@ func (j *job) ptrVisible(w *way) *Visible {
 // several has one PTR record kept.
 func (j *job) several() {
 	j.setPTR()
+	if j.out.Party != AddressHolder {
+		return
+	}
 	j.out.Do = fmt.Sprintf("Have one PTR record of %s kept, %s, and the others taken out.", j.address(), j.name())
 }
 
@@ -184,6 +215,9 @@ func (j *job) generic() {
 
 // relay adds the steps for a smarthost.
 func (j *job) relay() {
+	if t, _ := j.book.task(j.server, "relay"); t != nil {
+		j.say("Or, where no PTR record of your own can be had, send all mail through a smarthost:")
+	}
 	j.configure("relay", "If no PTR record of your own can be had: send all mail through a smarthost (port 587 with a user name and password), your provider's or another.")
 }
 
@@ -240,8 +274,9 @@ func zoneWho(z *evidence.Zone, name dnsname.Name) string {
 func (j *job) longChain() {
 	name := j.Finding.Args.Name
 	if arpa := dnsname.MustParse("arpa"); name.IsZero() || name.Under(arpa) {
-		j.setPTR()
-		j.out.Do = fmt.Sprintf("Have the PTR record of %s reached by one alias at most (RFC 2317).", j.address())
+		if j.setPTR(); j.out.Party == AddressHolder {
+			j.out.Do = fmt.Sprintf("Have the PTR record of %s reached by one alias at most (RFC 2317).", j.address())
+		}
 		return
 	}
 	z := forwardZone(j.Input, name)
@@ -253,10 +288,11 @@ func (j *job) longChain() {
 // ipv6 has two ways out: a PTR record for the IPv6 address, or sending over IPv4.
 func (j *job) ipv6() {
 	j.setPTR()
-	recipe := j.out.Recipe
-	if i := slices.IndexFunc(j.Finding.Args.Others, netip.Addr.Is4); i >= 0 {
-		j.fill = newFiller(j.Address, j.choice.Name, "IPV4-ADDRESS", j.Finding.Args.Others[i].String())
+	if j.out.Party != AddressHolder {
+		return
 	}
+	recipe := j.out.Recipe
+	j.ipv4Address()
 	j.out.Do = fmt.Sprintf("Either have a PTR record set for %s, or let the mail server send over IPv4 only; one of the two is enough.", j.address())
 	j.out.Steps = append(j.out.Steps, Step{Say: "Or, instead of all that, bind the mail server to its IPv4 address:"})
 	j.configure("bind", "Let the mail server send over IPv4 only, or from the one IPv6 address that has a PTR record.")
