@@ -2,6 +2,7 @@ package smtpprobe_test
 
 import (
 	"crypto/tls"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,17 +26,31 @@ func verdict(r *evidence.SMTPReply) string {
 type record struct {
 	mu    sync.Mutex
 	lines []string
+	conns int // connections
 }
 
 func (r *record) add(line string) { r.mu.Lock(); defer r.mu.Unlock(); r.lines = append(r.lines, line) }
 
-// policy is a server without TLS whose replies a function gives; "" is 250.
-func (r *record) policy(reply func(line string) string) func(*talk) {
+// said returns all commands so far.
+func (r *record) said() []string { r.mu.Lock(); defer r.mu.Unlock(); return slices.Clone(r.lines) }
+
+func (r *record) connections() int { r.mu.Lock(); defer r.mu.Unlock(); return r.conns }
+
+func (r *record) connection() { r.mu.Lock(); defer r.mu.Unlock(); r.conns++ }
+
+// policy is a server without TLS whose replies a function gives, from the sender
+// of this connection and the command; "" is 250.
+func (r *record) policy(reply func(sender, line string) string) func(*talk) {
 	return func(c *talk) {
+		r.connection()
+		sender := ""
 		c.say("220 mail.example.org")
 		for line := c.hear(); line != ""; line = c.hear() {
 			r.add(line)
-			said := reply(line)
+			if from, ok := strings.CutPrefix(line, "MAIL FROM:"); ok {
+				sender = from
+			}
+			said := reply(sender, line)
 			switch {
 			case said == "close":
 				return
@@ -65,12 +80,13 @@ func TestMailboxes(t *testing.T) {
 		{"greylisted", map[string]string{"RCPT": "450 4.2.0 greylisted"}, "250 250 450 450"},
 		{"closes at EXPN", map[string]string{"EXPN": "close"}, "- - - -"},
 		{"out of step: nothing can be relied on", map[string]string{"VRFY": "250 ok\r\n250 ok"}, "- - - -"},
+		{"another code to QUIT", map[string]string{"QUIT": "250 ok"}, "- - - -"},
 		{"421 in the middle", map[string]string{"RCPT TO:<abuse@": "421 enough"}, "- - - -"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var r record
-			got := examine(t, patient, own, r.policy(func(line string) string {
+			got := examine(t, patient, own, r.policy(func(_, line string) string {
 				for start, reply := range tt.replies {
 					if strings.HasPrefix(line, start) {
 						return reply
@@ -85,8 +101,8 @@ func TestMailboxes(t *testing.T) {
 			if s != tt.want {
 				t.Errorf("%s, want %s", s, tt.want)
 			}
-			if got.Relay != nil {
-				t.Error("relaying was tried")
+			if got.Relay != nil || r.connections() != 2 {
+				t.Errorf("%d connections, relay %v: neither relaying nor TLS is to be tried", r.connections(), got.Relay)
 			}
 			if s := steps(got); s != "connect greeting ehlo quit" {
 				t.Errorf("steps %s: those of the other connections are no part of it", s)
@@ -99,67 +115,69 @@ func TestNoDomain(t *testing.T) {
 	var r record
 	at := own
 	at.Domain = dnsname.Name{}
-	got := examine(t, patient, at, r.policy(func(string) string { return "" }))
-	if got.Postmaster == nil || got.Abuse != nil || !strings.Contains(strings.Join(r.lines, "\n"), "RCPT TO:<postmaster>\n") {
-		t.Errorf("%v, %v: %q", got.Postmaster, got.Abuse, r.lines)
+	got := examine(t, patient, at, r.policy(func(string, string) string { return "" }))
+	if got.Postmaster == nil || got.Abuse != nil || !strings.Contains(strings.Join(r.said(), "\n"), "RCPT TO:<postmaster>\n") {
+		t.Errorf("%v, %v: %q", got.Postmaster, got.Abuse, r.said())
 	}
 }
 
 func TestRelay(t *testing.T) {
-	refuse := func(line string) string {
+	refuse := func(_, line string) string {
 		if strings.HasPrefix(line, "RCPT") {
 			return "554 5.7.1 relay access denied"
 		}
 		return ""
 	}
 	// except opens the form whose envelope holds both texts.
-	except := func(from, to string) func(string) string {
-		var sender string
-		return func(line string) string {
-			if s, ok := strings.CutPrefix(line, "MAIL FROM:"); ok {
-				sender = s
-			}
+	except := func(from, to string) func(string, string) string {
+		return func(sender, line string) string {
 			if strings.Contains(sender, from) && strings.Contains(line, to) && strings.HasPrefix(line, "RCPT") {
 				return "250 sure"
 			}
-			return refuse(line)
+			return refuse(sender, line)
 		}
 	}
 	tests := []struct {
 		name  string
-		reply func(string) string
+		reply func(sender, line string) string
 		want  string
 	}{
 		{"closed", refuse, "554"},
-		{"open for all", func(string) string { return "" }, "250"},
+		{"open for all", func(string, string) string { return "" }, "250"},
 		{"open for strangers", except("@example.com", "relay-test@example.net"), "250"},
 		{"open for who says he is at home", except("postmaster@example.org", "<relay-test@"), "250"},
 		{"open for source routes", except("<>", "<@mail.example.org:relay-test@example.net>"), "250"},
-		{"refuses the sender", func(line string) string {
+		{"refuses the sender", func(_, line string) string {
 			if strings.HasPrefix(line, "MAIL") {
 				return "550 5.7.1 go away"
 			}
 			return ""
 		}, "550"},
-		{"greylists", func(line string) string {
+		{"greylists", func(_, line string) string {
 			if strings.HasPrefix(line, "RCPT") {
 				return "450 later"
 			}
 			return ""
 		}, "450"},
-		{"out of step: 250 of RSET taken for that of RCPT", func(line string) string {
+		{"out of step: 250 of RSET taken for that of RCPT", func(_, line string) string {
 			if strings.HasPrefix(line, "RCPT TO:<relay") {
 				return "250 ok\r\n554 no"
 			}
 			return ""
 		}, "-"},
-		{"closes at RCPT", func(line string) string {
+		{"closes at RCPT", func(_, line string) string {
 			if strings.HasPrefix(line, "RCPT") {
 				return "close"
 			}
 			return ""
 		}, "-"},
-		{"answers QUIT with another code", func(line string) string {
+		{"speaks after QUIT", func(_, line string) string {
+			if line == "QUIT" {
+				return "221 bye\r\n250 ok"
+			}
+			return ""
+		}, "-"},
+		{"answers QUIT with another code", func(_, line string) string {
 			if line == "QUIT" {
 				return "250 ok"
 			}
@@ -173,7 +191,10 @@ func TestRelay(t *testing.T) {
 			at.Relay = true
 			got := examine(t, patient, at, r.policy(tt.reply))
 			if s := verdict(got.Relay); s != tt.want {
-				t.Errorf("%s, want %s: %q", s, tt.want, r.lines)
+				t.Errorf("%s, want %s: %q", s, tt.want, r.said())
+			}
+			if n := strings.Count(strings.Join(r.said(), "\n"), "RCPT TO:<relay-test"); tt.name == "open for all" && n != 1 {
+				t.Errorf("asked %d times, once would do", n)
 			}
 		})
 	}
@@ -183,8 +204,8 @@ func TestRelay(t *testing.T) {
 func TestOnlyOwn(t *testing.T) {
 	for _, at := range []evidence.SMTPTarget{host, {Host: host.Host, Addr: target, Domain: own.Domain, Relay: true}} {
 		var r record
-		examine(t, patient, at, r.policy(func(string) string { return "" }))
-		if got := strings.Join(r.lines, ", "); got != "EHLO probe.example.net, QUIT" {
+		examine(t, patient, at, r.policy(func(string, string) string { return "" }))
+		if got := strings.Join(r.said(), ", "); got != "EHLO probe.example.net, QUIT" {
 			t.Errorf("said %s", got)
 		}
 	}
@@ -192,9 +213,9 @@ func TestOnlyOwn(t *testing.T) {
 
 // carrier is a server that offers STARTTLS; one that keeps carries commands that
 // it had read in the clear over into the session.
-func carrier(cert tls.Certificate, keep bool, connections *record) func(*talk) {
+func carrier(cert tls.Certificate, keep bool, r *record) func(*talk) {
 	return func(c *talk) {
-		connections.add("connection")
+		r.connection()
 		c.say("220 mail.example.org")
 		for line := c.hear(); line != ""; line = c.hear() {
 			switch verb, _, _ := strings.Cut(line, " "); verb {
@@ -223,12 +244,12 @@ func TestCommandInjection(t *testing.T) {
 		if got.Outcome != evidence.Spoke || got.TLS == nil || got.TLS.Injected != keep || got.TLS.Version == "" {
 			t.Errorf("server that keeps commands %t: %s at %s (%s), %+v", keep, got.Outcome, got.Step, got.Why, got.TLS)
 		}
-		if len(r.lines) != 3 || got.Postmaster == nil {
-			t.Errorf("%d connections, postmaster %v", len(r.lines), got.Postmaster)
+		if r.connections() != 3 || got.Postmaster == nil {
+			t.Errorf("%d connections, postmaster %v", r.connections(), got.Postmaster)
 		}
 	}
 	var r record
-	if got := examine(t, patient, host, carrier(cert, true, &r)); got.TLS.Injected || len(r.lines) != 1 {
+	if got := examine(t, patient, host, carrier(cert, true, &r)); got.TLS.Injected || r.connections() != 1 {
 		t.Error("tried on a stranger's server")
 	}
 }

@@ -2,6 +2,7 @@ package smtpprobe_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -367,4 +368,39 @@ func judged(t *evidence.TLS) string {
 		names[i] = n.String()
 	}
 	return strings.Join(append(words, "names="+strings.Join(names, ",")), " ")
+}
+
+// TestChain: an authority behind another is found, one that only has the name of
+// its subject makes nobody self-signed, and the server is told whom we mean.
+func TestChain(t *testing.T) {
+	root, pool := authority(t)
+	between := certificate(t, root, func(c *x509.Certificate) {
+		c.Subject, c.DNSNames, c.ExtKeyUsage = pkix.Name{CommonName: "mail.example.org"}, nil, nil
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
+	})
+	for _, whole := range []bool{true, false} {
+		leaf := certificate(t, &between, nil)
+		if whole {
+			leaf.Certificate = append(leaf.Certificate, between.Certificate[0])
+		}
+		c := patient
+		c.Roots = pool
+		asked := make(chan string, 1)
+		got := examine(t, c, host, func(c *talk) {
+			hello(c)
+			c.hear()
+			c.say("220 ready")
+			server := tls.Server(c.Conn, &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+				asked <- h.ServerName
+				return &leaf, nil
+			}})
+			_ = server.Handshake()
+		})
+		if got.TLS == nil || got.TLS.Trusted != whole || got.TLS.SelfSigned {
+			t.Errorf("chain whole: %t, %+v", whole, got.TLS)
+		}
+		if name := <-asked; name != "mail.example.org" {
+			t.Errorf("asked for %q", name)
+		}
+	}
 }
