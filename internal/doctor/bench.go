@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -56,6 +57,9 @@ func (b *bench) close() {
 // expired reports whether the time ran out, so that answers may be missing for
 // no other reason.
 func (b *bench) expired() bool { return b.ctx.Err() != nil }
+
+// cancelled reports whether somebody interrupted the examination.
+func (b *bench) cancelled() bool { return errors.Is(b.ctx.Err(), context.Canceled) }
 
 func (b *bench) tell(part string, ended bool) {
 	b.mu.Lock()

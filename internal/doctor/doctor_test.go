@@ -214,8 +214,9 @@ func TestTheTimeIsKept(t *testing.T) {
 	}
 }
 
-// TestCancelled: who interrupts is told what is known by then.
-func TestCancelled(t *testing.T) {
+// TestInterrupted: who interrupts is told what is known by then, and our own
+// impatience is held against no DNS.
+func TestInterrupted(t *testing.T) {
 	s := open(t, nameless)
 	c := s.config()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -224,9 +225,18 @@ func TestCancelled(t *testing.T) {
 		<-ctx.Done()
 		return &evidence.Zone{}
 	})
+	c.Lists = func(ctx context.Context, addr netip.Addr) []evidence.ListAnswer {
+		<-ctx.Done()
+		return []evidence.ListAnswer{{State: evidence.ListTrouble, Answer: evidence.Answer{State: evidence.Timeout}}}
+	}
 	x := doctor.New(c).Examine(ctx, doctor.Target{Address: netip.MustParseAddr("203.0.113.9")})
-	if !x.Partial || len(x.Addresses) != 1 {
+	if !x.Partial || len(x.Addresses) != 1 || !strings.Contains(strings.Join(x.Missing, "\n"), "interrupted") {
 		t.Errorf("%s", summary(x))
+	}
+	for _, p := range allProblems(x) {
+		if p.Cause.Severity == finding.Unknown {
+			t.Errorf("found %s", p.Cause.Code)
+		}
 	}
 }
 

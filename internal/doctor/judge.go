@@ -33,7 +33,12 @@ func (w *walk) notes() {
 	for _, part := range missed {
 		w.missing(Unknown, "%s: not ready in time", part)
 	}
-	if late {
+	switch {
+	case !late:
+	case b.cancelled():
+		w.x.Partial = true
+		w.missing(Unknown, "it was interrupted before all answers were in")
+	default:
 		w.x.Partial = true
 		w.missing(Unknown, "the time ran out before all answers were in")
 	}
@@ -45,9 +50,13 @@ func (w *walk) notes() {
 // findings collects what everything means; scope 0 is the target itself, scope
 // i+1 the i-th address.
 func (w *walk) findings() []node {
+	interrupted := w.bench.cancelled()
 	var nodes []node
 	add := func(scope int, smtp bool, found []finding.Finding) {
 		for _, f := range found {
+			if interrupted && f.Args.State == evidence.Timeout {
+				continue // it was we who did not wait
+			}
 			nodes = append(nodes, node{Finding: f, scope: scope, smtp: smtp})
 		}
 	}

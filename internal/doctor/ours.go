@@ -68,7 +68,7 @@ func (w *walk) reached(is4 bool) bool {
 // answer, but none with authority, it takes two zones to believe that.
 func (w *walk) unasked() {
 	w.unheard = map[*evidence.Zone]bool{}
-	var unfound, silent, led []*evidence.Zone
+	var unfound, silent, led, barred []*evidence.Zone
 	good := false
 	for _, s := range w.subjects {
 		for _, z := range s.zones() {
@@ -83,12 +83,15 @@ func (w *walk) unasked() {
 				unfound = append(unfound, z)
 			case has[evidence.Lame], has[evidence.Garbled], has[evidence.Addressless]:
 				led = append(led, z)
-			default:
+			case has[evidence.Silent], has[evidence.Unreachable]:
 				silent = append(silent, z)
+			case has[evidence.Barred]:
+				barred = append(barred, z)
 			}
 		}
 	}
 	w.note(unfound, "which zone it is could not be found out, though our DNS server has its answers from it")
+	w.note(barred, "no connection is made to such addresses")
 	w.note(silent, "none answers us, though our DNS server has its answers from them; UDP and TCP port 53 may be shut on our way out")
 	if !good && len(apexes(led)) > 1 {
 		w.note(led, "none answers us with authority, though our DNS server has its answers from them; something on our way out may answer in their place")

@@ -190,6 +190,11 @@ var doctorCases = []struct {
 	{"a server that we do not ask", func() []finding.Finding {
 		return finding.OfZone(client, zone(func(z *evidence.Zone) { z.Servers[1].State = evidence.Barred }))
 	}, ""},
+	{"a server at a private address", func() []finding.Finding {
+		return finding.OfZone(client, zone(func(z *evidence.Zone) {
+			z.Servers[1].State, z.Servers[1].Address = evidence.Barred, netip.MustParseAddr("10.0.0.12")
+		}))
+	}, "zone-lame warn"},
 	{"a zone under transfer", func() []finding.Finding {
 		return finding.OfZone(client, zone(func(z *evidence.Zone) { z.Servers[1].SOA.Serial = 2 }))
 	}, "zone-lag info"},

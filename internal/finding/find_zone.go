@@ -74,8 +74,12 @@ func within(servers []evidence.NameServer) []evidence.NameServer {
 	var out []evidence.NameServer
 	for _, s := range servers {
 		switch s.State {
-		case evidence.Barred, evidence.Unasked:
+		case evidence.Unasked:
 			continue
+		case evidence.Barred:
+			if !evidence.SourceOf(s.Address).Special() || !answers[true] && !answers[false] {
+				continue
+			}
 		case evidence.Silent, evidence.Unreachable:
 			if is4 := s.Address.Is4(); !answers[is4] && answers[!is4] {
 				continue
@@ -105,7 +109,7 @@ func zoneFaulty(found []Finding, base Args, servers []evidence.NameServer) []Fin
 	for i := range servers {
 		s := &servers[i]
 		switch s.State {
-		case evidence.Lame, evidence.Garbled, evidence.Addressless:
+		case evidence.Lame, evidence.Garbled, evidence.Addressless, evidence.Barred:
 			lame.fault(s)
 		case evidence.Silent, evidence.Unreachable:
 			silent.fault(s)
@@ -133,7 +137,10 @@ func (a *Args) fault(s *evidence.NameServer) {
 		a.Others = append(a.Others, s.Address)
 	}
 	why := s.Why.String()
-	if why == "" {
+	switch {
+	case s.State == evidence.Barred:
+		why = "the address is " + evidence.SourceOf(s.Address).Kind
+	case why == "":
 		why = string(s.State)
 	}
 	a.Parts = append(a.Parts, serverText(s)+": "+why)
