@@ -11,6 +11,7 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
 )
@@ -114,6 +115,8 @@ const hundred = 100
 // comes before what is known of the provider.
 func (x *Signs) degree() Degree {
 	switch {
+	case x.word(firstWord+Sign(dynamic), "dyn", "din"), x.word(restWord+Sign(dynamic), "dyn", "din"):
+		return GenericDynamic
 	case x.says(static), x.says(business):
 		return GenericStatic
 	case x.says(dynamic):
@@ -126,6 +129,17 @@ func (x *Signs) degree() Degree {
 		return GenericStatic
 	}
 	return GenericDynamic
+}
+
+// word reports whether the word of the sign begins in one of these ways.
+func (x *Signs) word(s Sign, beginnings ...string) bool {
+	at := x.where[s]
+	for _, b := range beginnings {
+		if x.Has(s) && strings.HasPrefix(x.c.s[at.start:at.end], b) {
+			return true
+		}
+	}
+	return false
 }
 
 // says reports whether the host part has a word of the class.

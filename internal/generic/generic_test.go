@@ -68,6 +68,7 @@ var names = []struct {
 	{v4, "vps-203-0-113-9.example.net", sta, ""},
 	{v4, "203-0-113-9.adsl-static.example.be", sta, ""},
 	{v4, "203-0-113-9.dynamic.example.net", dyn, ""},
+	{v4, "203-0-113-9.dynamic.business.example.net", dyn, ""},
 	{v4, "203-0-113-9.cable.example.net", dyn, ""},
 	// Mail, and large senders that number their hosts by address.
 	{v4, "mail.example.org", own, "word mail "},
