@@ -30,8 +30,10 @@ func security(ds, key, soa evidence.Answer, z *evidence.Zone) evidence.Security 
 	case ds.State.Negative() && key.State.Negative():
 		s.State = evidence.Insecure
 	case s.DS && key.State == evidence.ServFail && living(z):
-		// A resolver that knows no RFC 8914 says no more of a bogus zone.
-		s.Why = untrusted.New("the zone's servers answer, but the resolver says SERVFAIL: its signatures may be broken")
+		// RFC 4035 §5.5: SERVFAIL is how a validating resolver says bogus, and most
+		// say no more of it (RFC 8914). It found the DS record, and the servers answer.
+		s.State = evidence.BogusZone
+		s.Why = untrusted.New("its servers answer, but the resolver says SERVFAIL for its key")
 	case ds.State.Trouble():
 		s.Why = untrusted.New("DS: " + ds.State.Mnemonic())
 	default:

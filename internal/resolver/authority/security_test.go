@@ -30,8 +30,8 @@ func TestSecurity(t *testing.T) {
 		{"a DS record without a key", ds, evidence.BogusZone, true, false, "the zone above has a DS record, the zone no DNSKEY"},
 		{"bogus", ds + key + "!bogus 113.0.203.in-addr.arpa DNSKEY\n", evidence.BogusZone, true, false, "no valid signature"},
 		{
-			"SERVFAIL without a reason, while the servers answer", ds + "!servfail 113.0.203.in-addr.arpa DNSKEY\n", evidence.Indeterminate, true, false,
-			"the zone's servers answer, but the resolver says SERVFAIL: its signatures may be broken",
+			"SERVFAIL without a reason, while the servers answer", ds + "!servfail 113.0.203.in-addr.arpa DNSKEY\n", evidence.BogusZone, true, false,
+			"its servers answer, but the resolver says SERVFAIL for its key",
 		},
 		{"DS not to be had", "!timeout 113.0.203.in-addr.arpa DS\n", evidence.Indeterminate, false, false, "DS: timeout"},
 		{"DNSKEY not to be had", "!timeout 113.0.203.in-addr.arpa DNSKEY\n", evidence.Indeterminate, false, false, "DNSKEY: timeout"},
