@@ -63,7 +63,7 @@ zone:
 // unbound keeps empty zones of its own for the documentation networks (RFC
 // 6303), which have to go.
 const unboundConf = `server:
-    interface: 127.0.0.1@53
+    interface: %[3]s@53
     access-control: 127.0.0.0/8 allow
     directory: "%[1]s"
     chroot: ""
@@ -78,7 +78,7 @@ const unboundConf = `server:
     root-hints: "%[1]s/hints"
     num-threads: 1
     aggressive-nsec: no
-    ede: yes
+    ede: %[4]s
     trust-anchor-signaling: no
     local-zone: "2.0.192.in-addr.arpa." nodefault
     local-zone: "113.0.203.in-addr.arpa." nodefault
@@ -111,7 +111,8 @@ func (s *site) startDNS(t *testing.T, u *universe) {
 	s.fixed = s.startNSD(t, "fixed", u.fixed, nil, fixedServer, fixedSecond)
 	s.startNSD(t, "secondary", u.stale, u.followed(), secondary)
 	s.startNSD(t, "lame", []*zone{newZone("lame.invalid.", "lame.example.org.")}, nil, lameServer)
-	s.startUnbound(t)
+	s.startUnbound(t, "unbound", resolverAddr, "yes")
+	s.startUnbound(t, "plain", plainAddr, "no")
 }
 
 // followed are the zones that the secondary transfers from the primary.
@@ -238,17 +239,23 @@ func (s *site) startKnot(t *testing.T, zones, followed []*zone) {
 	}
 }
 
-func (s *site) startUnbound(t *testing.T) {
+// Where unbound answers. The plain one does not say why it fails (RFC 8914), as
+// is its default.
+var (
+	resolverAddr = netip.MustParseAddr("127.0.0.1")
+	plainAddr    = netip.MustParseAddr("127.0.0.2")
+)
+
+func (s *site) startUnbound(t *testing.T, name string, at netip.Addr, ede string) {
 	t.Helper()
 	keys, err := filepath.Glob(filepath.Join(s.keyDir("."), "K*.key"))
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("keys of the root: %q, %v", keys, err)
 	}
-	dir := s.Path("unbound")
-	s.write(t, fmt.Sprintf(". 3600000 NS a.root-servers.net.\na.root-servers.net. 3600000 A %s\n", rootServer), "unbound", "hints")
-	conf := s.write(t, fmt.Sprintf(unboundConf, dir, keys[0]), "unbound", "unbound.conf")
-	p := s.Start(t, "unbound", "unbound", "-d", "-c", conf)
-	s.awaitZone(t, p, netip.MustParseAddr("127.0.0.1"), "example.org.")
+	s.write(t, fmt.Sprintf(". 3600000 NS a.root-servers.net.\na.root-servers.net. 3600000 A %s\n", rootServer), name, "hints")
+	conf := s.write(t, fmt.Sprintf(unboundConf, s.Path(name), keys[0], at, ede), name, "unbound.conf")
+	p := s.Start(t, name, "unbound", "-d", "-c", conf)
+	s.awaitZone(t, p, at, "example.org.")
 }
 
 // awaitZone returns when the server answers for the zone.

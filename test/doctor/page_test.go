@@ -21,17 +21,19 @@ What other tools say about the same broken worlds: those of ` + "`test/doctor`" 
 namespace with real name servers and mail servers. The column of arpagate is asserted by ` + "`make test`" + `: *names* means
 there that the report names this fault as the one cause, the party that can mend it, and nothing else.
 
-None of the other tools is made for this task, and each does things that arpagate does not. What each is made for, and
-how it was run:
+The faults are those that arpagate was built to find, so it would be a poor thing if it missed one. None of the other
+tools is made for this task, and each finds faults that arpagate does not look for: Zonemaster and DNSViz look much deeper
+into delegations and DNSSEC, nmap at whole networks, swaks plays every part of SMTP. What each is made for, and how it was
+run:
 
 `
 
 const pageLegend = `
 - **names**: the tool calls the fault a fault.
 - **shows**: the output holds the fact, for somebody who knows what to look for.
-- **–**: nothing about it.
+- **–**: it says nothing about it, though it looks at such things.
 - **wrong**: it says something that is not so.
-- empty: it has no say, and does not claim one.
+- empty: it does not look at such things, and does not claim to.
 
 `
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,8 +19,9 @@ type peer struct {
 	name  string // of the Debian package
 	what  string // one sentence: what it is made for
 	shape string // the command, with words in capitals for what differs
-	// command is what is run in a world, nil where the tool has no say: it does
-	// not look at such things, and does not claim to.
+	// scope are the kinds of fault that it claims to look for.
+	scope []kind
+	// command is what is run in a world, nil where it has no such command.
 	command func(s *site, w *world) *exec.Cmd
 	// says has patterns of its output, by the name of the world; without one it
 	// is silent about the fault.
@@ -40,8 +42,11 @@ func (w words) cell(output string) string {
 			return c.cell
 		}
 	}
-	return "–"
+	return silence
 }
+
+// silence is the cell of a tool that says nothing about the fault.
+const silence = "–"
 
 // zoneOf is the zone in which the records lie that the world is about.
 func (s *site) zoneOf(w *world) string {
@@ -142,7 +147,7 @@ func (s *site) own(t *testing.T, w *world) string {
 	t.Helper()
 	if r := s.check(t, w); !w.holds(r) {
 		t.Errorf("%s:\n%s", w.name, r.describe())
-		return "–"
+		return silence
 	}
 	return "names"
 }
@@ -158,7 +163,11 @@ func (s *site) ask(t *testing.T, p peer, w *world) string {
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s, %s: %v", w.name, p.name, err)
 	writeFile(t, filepath.Join(*comparison, w.name+"."+p.name), string(out))
-	return p.says[w.name].cell(string(out))
+	cell := p.says[w.name].cell(string(out))
+	if cell == silence && !slices.Contains(p.scope, w.kind()) {
+		return ""
+	}
+	return cell
 }
 
 // TestComparisonPage sees to it that the page has a row for every fault.

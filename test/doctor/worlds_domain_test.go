@@ -48,14 +48,18 @@ var domainWorlds = []world{
 }
 
 // mx gives the host's domain a zone with MX records; HOST is the host itself, which has all
-// that it needs.
+// that it needs, and the others come before it.
 func mx(names ...string) func(*universe, host) {
 	return func(u *universe, h host) {
 		domain := strings.TrimPrefix(h.name, "mail.")
 		u.child(domain, healthy...).add(domain, "TXT", `"v=spf1 mx -all"`)
 		forwardAndReverse(u, h)
 		for _, name := range names {
-			u.add(domain, "MX", "10 "+strings.ReplaceAll(name, "HOST", h.name))
+			if name == "HOST" {
+				u.add(domain, "MX", "10 "+h.name)
+			} else {
+				u.add(domain, "MX", "5 "+name)
+			}
 		}
 	}
 }

@@ -14,6 +14,26 @@ func worlds() []world {
 	return slices.Concat(ptrWorlds, zoneWorlds, domainWorlds, mtaWorlds, dnsWorlds)
 }
 
+// kind is what a fault is a fault of.
+type kind string
+
+const (
+	ofPTR    kind = "ptr"
+	ofZone   kind = "zone"
+	ofDomain kind = "domain"
+	ofServer kind = "server"
+	ofOther  kind = "other"
+)
+
+func (w *world) kind() kind {
+	for k, list := range map[kind][]world{ofPTR: ptrWorlds, ofZone: zoneWorlds, ofDomain: domainWorlds, ofServer: mtaWorlds} {
+		if slices.ContainsFunc(list, func(o world) bool { return o.name == w.name }) {
+			return k
+		}
+	}
+	return ofOther
+}
+
 // hold leaves the world standing for a while, to look around in it with
 // ip netns exec.
 var hold = flag.Duration("hold", 0, "keep the worlds for this time instead of examining them")

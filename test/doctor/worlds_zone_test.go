@@ -30,6 +30,11 @@ var zoneWorlds = []world{
 		want: []fault{{"zone-bogus", "zone-operator"}},
 	},
 	{
+		name: "unexplained", fault: "reverse zone: signatures expired, and the resolver does not say why it fails",
+		addr: "198.51.100.77", dns: signedZone(expired), args: []string{"--dns", plainAddr.String() + ":53"},
+		want: []fault{{"zone-bogus", "zone-operator"}},
+	},
+	{
 		name: "island", fault: "reverse zone: signed, no DS record (information)", addr: "198.51.100.75", dns: signedZone(island),
 		info: []string{"zone-island"},
 	},
