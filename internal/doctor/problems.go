@@ -49,13 +49,12 @@ func grouped(nodes []node) []group {
 	return groups
 }
 
-// merge tells a cause once that several addresses share: the fault of a zone or
-// of a DNS list, and DNS trouble of one kind at one of our DNS servers.
+// merge tells a cause once that several addresses share.
 func merge(groups []group) []group {
 	var out []group
 	at := map[string]int{}
 	for _, g := range groups {
-		key := shared(&g.Cause)
+		key := shared(&g)
 		old, again := at[key]
 		if key == "" || !again {
 			if key != "" {
@@ -77,18 +76,23 @@ func merge(groups []group) []group {
 }
 
 // shared names what a cause has in common with others of its kind, empty where
-// each stands for itself.
-func shared(f *finding.Finding) string {
+// each stands for itself: the zone, the list, the question's fate, what the
+// server says in HELO, or the one host that has several addresses.
+func shared(g *group) string {
+	f := &g.Cause
 	switch f.Code {
-	case finding.ZoneLame, finding.ZoneSilent, finding.ZoneBogus, finding.ZoneIsland, finding.ZoneSOA, finding.ZoneLag, finding.ZoneDisagrees:
-		return fmt.Sprintf("%s %s", f.Code, f.Args.Zone)
-	case finding.ListBroken, finding.ListRefused, finding.ListRewritten, finding.ListSilent:
+	case finding.ZoneLame, finding.ZoneSilent, finding.ZoneBogus, finding.ZoneIsland, finding.ZoneSOA, finding.ZoneLag, finding.ZoneDisagrees,
+		finding.ListBroken, finding.ListRefused, finding.ListRewritten, finding.ListSilent:
 		return fmt.Sprintf("%s %s", f.Code, f.Args.Zone)
 	case finding.DNSTrouble:
 		return fmt.Sprintf("%s %s %s", f.Code, f.Args.State, f.Args.Server)
-	default:
-		return ""
+	case finding.HeloMissing, finding.HeloNotFQDN, finding.HeloBareIP, finding.HeloUnresolvable:
+		return fmt.Sprintf("%s %s", f.Code, f.Args.Said)
 	}
+	if g.smtp && !f.Args.Host.IsZero() {
+		return fmt.Sprintf("%s %s", f.Code, f.Args.Host)
+	}
+	return ""
 }
 
 // take adds another group with the same cause.
