@@ -79,7 +79,9 @@ const (
 // unbound has the same limit (max-query-restarts).
 const MaxChain = 11
 
-// Alias is a CNAME record with the zone that holds it.
+// Alias is a CNAME record with the zone that holds it, as the resolver has it: TTL
+// is what is left there. To ask every server of that zone for the record, ask
+// Authority for the CNAME of Owner.
 type Alias struct {
 	Owner  dnsname.Name  `json:"owner"`
 	Target dnsname.Name  `json:"target"`

@@ -149,7 +149,7 @@ func collect(a *evidence.Answer, set []dns.RR) {
 		}
 	}
 	if len(a.Names) > evidence.MaxNames {
-		if a.Type == evidence.PTR {
+		if a.Type != evidence.MX {
 			slices.SortFunc(a.Names, func(m, n dnsname.Name) int { return cmp.Compare(m.String(), n.String()) })
 		}
 		a.Names = slices.Clip(a.Names[:evidence.MaxNames])

@@ -16,7 +16,14 @@ func (w *walk) chase() evidence.Answer {
 	z := w.zone
 	passed := []dnsname.Name{z.Name}
 	for {
-		answers := w.ask(evidence.Question{Name: z.Name, Type: evidence.CNAME}, evidence.Question{Name: z.Name, Type: evidence.SOA})
+		if z.Question.Type == evidence.CNAME {
+			// The link itself is the question; the SOA one would follow it.
+			return evidence.Answer{State: evidence.NotAsked}
+		}
+		answers := w.ask(
+			evidence.Question{Name: z.Name, Type: evidence.CNAME},
+			evidence.Question{Name: z.Name, Type: evidence.SOA},
+		)
 		link := answers[0]
 		if link.State != evidence.Found || len(link.Names) == 0 {
 			w.aliasZones()
@@ -136,7 +143,7 @@ func (w *walk) delegate(cut dnswire.Delegation) {
 		return
 	}
 	w.zone.Delegated = cut.Names
-	w.zone.More += max(cut.Total-len(cut.Names), 0)
+	w.zone.More = max(cut.Total-len(cut.Names), 0)
 	for _, g := range cut.Glue {
 		w.glue[g.Name] = append(w.glue[g.Name], g.Addr)
 	}

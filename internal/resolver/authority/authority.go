@@ -108,6 +108,9 @@ type walk struct {
 	zone *evidence.Zone
 	left atomic.Int64 // of the budget of queries
 	glue map[dnsname.Name][]netip.Addr
+
+	named    []dnsname.Name // name servers that have rows
+	networks map[netip.Prefix]int
 }
 
 // Zone implements evidence.Authority.
@@ -115,7 +118,7 @@ func (a *Authority) Zone(ctx context.Context, q evidence.Question) *evidence.Zon
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
 	w := &walk{
-		Authority: a, ctx: ctx, glue: map[dnsname.Name][]netip.Addr{},
+		Authority: a, ctx: ctx, glue: map[dnsname.Name][]netip.Addr{}, networks: map[netip.Prefix]int{},
 		zone: &evidence.Zone{Question: q, Name: q.Name, Servers: []evidence.NameServer{}},
 	}
 	w.zone.Security.State = evidence.Indeterminate

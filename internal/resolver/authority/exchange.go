@@ -94,7 +94,7 @@ var errTruncated = errors.New("truncated")
 // overUDP sends the query, and once more when nothing comes. The second one has no
 // EDNS: there are servers that drop what they don't know (RFC 6891 §6.2.5).
 func (w *walk) overUDP(q question) ([]byte, error) {
-	conn, err := w.cfg.Dial(w.ctx, "udp", netip.AddrPortFrom(q.server, port))
+	conn, err := w.dial(w.ctx, "udp", q.server)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +124,26 @@ func (w *walk) overUDP(q question) ([]byte, error) {
 		return nil, w.ctx.Err()
 	}
 	return nil, err
+}
+
+// dial opens a connection. Where too many are open at this time, it waits for one
+// to close, for as long as a server may take.
+func (w *walk) dial(ctx context.Context, network string, server netip.Addr) (net.Conn, error) {
+	const turns = 10
+	for turn := 1; ; turn++ {
+		conn, err := w.cfg.Dial(ctx, network, netip.AddrPortFrom(server, port))
+		var spent *dialer.OverBudget
+		if !errors.As(err, &spent) || spent.Scope != "open" || turn == turns {
+			return conn, err
+		}
+		wait := time.NewTimer(w.cfg.Try / turns)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, err
+		}
+	}
 }
 
 // datagrams is the reading side of one socket.
@@ -174,7 +194,7 @@ func ours(msg []byte, queries [][]byte) bool {
 func (w *walk) overTCP(q question) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(w.ctx, 2*w.cfg.Try)
 	defer cancel()
-	conn, err := w.cfg.Dial(ctx, "tcp", netip.AddrPortFrom(q.server, port))
+	conn, err := w.dial(ctx, "tcp", q.server)
 	if err != nil {
 		return nil, err
 	}
@@ -253,12 +273,18 @@ func classify(err error) outcome {
 // cause words an error without addresses and file names.
 func cause(err error) string {
 	var errno syscall.Errno
+	var no *dialer.Barred
+	var spent *dialer.OverBudget
 	var tcp *tcpError
 	prefix := ""
 	if errors.As(err, &tcp) {
 		prefix = "over TCP: "
 	}
 	switch {
+	case errors.As(err, &no):
+		return prefix + no.Why + ": " + no.Detail
+	case errors.As(err, &spent):
+		return prefix + "it was asked too often of late"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return prefix + "closed without an answer"
 	case classify(err) == silent:

@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/arpagate/arpagate/internal/dialer"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/lab"
 	"github.com/arpagate/arpagate/internal/resolver/authority"
@@ -262,11 +264,11 @@ func TestHostileNameServers(t *testing.T) {
 	for _, tt := range []struct{ name, world, want string }{
 		{"special addresses", zone("113.0.203.in-addr.arpa NS evil.example.net", "evil.example.net A 127.0.0.1", "evil.example.net A 10.0.0.1",
 			"evil.example.net A 169.254.169.254", "evil.example.net AAAA ::1", "evil.example.net AAAA ::ffff:127.0.0.1"), `
-evil.example.net 10.0.0.1 barred
-evil.example.net 127.0.0.1 barred
-evil.example.net 169.254.169.254 barred
-evil.example.net ::1 barred
-evil.example.net ::ffff:127.0.0.1 barred
+evil.example.net 10.0.0.1 barred private: special-purpose address, RFC 1918
+evil.example.net 127.0.0.1 barred loopback: special-purpose address, RFC 1122
+evil.example.net 169.254.169.254 barred link-local: special-purpose address, RFC 3927
+evil.example.net ::1 barred loopback: special-purpose address, RFC 4291
+evil.example.net ::ffff:127.0.0.1 barred loopback: special-purpose address, RFC 1122
 `},
 		{"an alias", zone("113.0.203.in-addr.arpa NS alias.example.net", "alias.example.net CNAME ns1.example.net", "ns1.example.net A 192.0.2.11",
 			"ns 192.0.2.11 113.0.203.in-addr.arpa"), `
@@ -289,11 +291,7 @@ b.example.net 192.0.2.11 authoritative
 			z := open(t, tt.world, nil).Zone(t.Context(), ptr("203.0.113.9"))
 			var b strings.Builder
 			for _, s := range z.Servers {
-				line := fmt.Sprintf("%s %s %s", s.Name, s.Address, s.State)
-				if s.State != evidence.Barred {
-					line += " " + s.Why.String()
-				}
-				b.WriteString(strings.TrimSpace(line) + "\n")
+				b.WriteString(strings.TrimSpace(fmt.Sprintf("%s %s %s %s", s.Name, s.Address, s.State, s.Why)) + "\n")
 				if s.Answer.Type != evidence.PTR || s.Answer.Name != z.Name {
 					t.Errorf("the answer is to %s", s.Answer.Question)
 				}
@@ -317,6 +315,14 @@ func TestBounds(t *testing.T) {
 			}
 		}
 		if len(z.Servers) != 10 || asked != 8 || z.More != 40 {
+			t.Errorf("got\n%s", told(z))
+		}
+	})
+	t.Run("fifty name servers, as the zone above has them too", func(t *testing.T) {
+		world := soa + "$GENERATE 1-50 113.0.203.in-addr.arpa NS n$.example.net\n$GENERATE 1-50 n$.example.net A 198.51.100.$\n" +
+			". NS root.example.net\nroot.example.net A 192.0.2.1\nns 192.0.2.1 .\n"
+		z := open(t, world, nil).Zone(t.Context(), ptr("203.0.113.9"))
+		if len(z.Delegated) != 10 || len(z.Published) != 10 || len(z.Servers) != 10 || z.More != 40 {
 			t.Errorf("got\n%s", told(z))
 		}
 	})
@@ -357,6 +363,34 @@ func TestBounds(t *testing.T) {
 	})
 	if _, err := authority.New(authority.Config{}); err == nil {
 		t.Error("neither resolver nor dialer, and no error")
+	}
+}
+
+// Where too many connections are open, a question waits for its turn.
+func TestWaitsForItsTurn(t *testing.T) {
+	var tries atomic.Int64
+	a := open(t, base, func(c *authority.Config) {
+		dial := c.Dial
+		c.Try = time.Second
+		c.Dial = func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+			if tries.Add(1)%2 == 1 {
+				return nil, &dialer.OverBudget{To: to, Scope: "open", Limit: 1}
+			}
+			return dial(ctx, network, to)
+		}
+	})
+	if z := a.Zone(t.Context(), ptr("203.0.113.9")); len(z.Servers) != 3 || strings.Count(told(z), "authoritative") != 3 {
+		t.Errorf("got\n%s", told(z))
+	}
+	spent := open(t, base, func(c *authority.Config) {
+		c.Dial = func(_ context.Context, _ string, to netip.AddrPort) (net.Conn, error) {
+			return nil, &dialer.OverBudget{To: to, Scope: "address", Limit: 1}
+		}
+	})
+	for _, s := range spent.Zone(t.Context(), ptr("203.0.113.9")).Servers {
+		if s.State != evidence.Unasked || s.Why.String() != "it was asked too often of late" {
+			t.Errorf("%s: %s (%s)", s.Name, s.State, s.Why)
+		}
 	}
 }
 

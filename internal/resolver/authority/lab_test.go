@@ -206,6 +206,26 @@ former.example.net 198.51.100.2 lame (it answers REFUSED)
 ns2.example.net 192.0.2.12 authoritative 7, found mail.example.org 30m0s
 ns2.example.net 2001:db8::12 authoritative 7, found mail.example.org 30m0s
 `},
+		{"a server that only the zone itself names, which the resolver can't ask", `
+at 192.0.2.1 113.0.203.in-addr.arpa NS ns1.example.net
+!servfail 113.0.203.in-addr.arpa NS
+`, ptr("203.0.113.9"), `
+zone 113.0.203.in-addr.arpa in ., insecure, serial 7
+delegated [ns1.example.net]
+published [ns1.example.net ns2.example.net]
+ns1.example.net 192.0.2.11 authoritative 7, found mail.example.org 30m0s
+ns2.example.net 192.0.2.12 authoritative 7, found mail.example.org 30m0s
+ns2.example.net 2001:db8::12 authoritative 7, found mail.example.org 30m0s
+`},
+		{"the CNAME itself, at each server", `
+8.113.0.203.in-addr.arpa CNAME 8.customer.example.org
+at 192.0.2.12 none 8.113.0.203.in-addr.arpa CNAME
+`, question("8.113.0.203.in-addr.arpa", evidence.CNAME), `
+zone 113.0.203.in-addr.arpa in ., insecure, serial 7
+ns1.example.net 192.0.2.11 authoritative 7, found 8.customer.example.org 30m0s
+ns2.example.net 192.0.2.12 authoritative 7, nxdomain 10m0s
+ns2.example.net 2001:db8::12 authoritative 7, found 8.customer.example.org 30m0s
+`},
 		{"the forward zone, by family", `
 example.org SOA ns1.example.net hostmaster.example.net 4 3600 900 604800 120
 example.org NS ns1.example.net

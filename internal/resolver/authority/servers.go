@@ -26,7 +26,8 @@ func (w *walk) addresses(names []dnsname.Name) []host {
 	}
 	var questions []evidence.Question
 	for _, name := range names {
-		questions = append(questions, evidence.Question{Name: name, Type: evidence.A}, evidence.Question{Name: name, Type: evidence.AAAA})
+		questions = append(questions,
+			evidence.Question{Name: name, Type: evidence.A}, evidence.Question{Name: name, Type: evidence.AAAA})
 	}
 	answers := w.ask(questions...)
 	hosts := make([]host, len(names))
@@ -73,32 +74,35 @@ func (w *walk) examine() {
 		evidence.Question{Name: z.Apex, Type: evidence.SOA},
 	)
 	z.Published = answers[0].Names
-	z.More += max(answers[0].Total-len(z.Published), 0)
-	w.rows()
+	// Both sets are cut in the same way, so that the same names are missing.
+	z.More = max(answers[0].Total-len(z.Published), z.More)
+	w.rows(slices.Concat(z.Delegated, z.Published))
 	w.serve()
 	if len(z.Published) == 0 {
 		w.published()
+		w.rows(z.Published)
+		w.serve()
 	}
 	w.chooseSOA()
 	z.Security = security(answers[1], answers[2], answers[3], z)
 }
 
-// rows makes the rows of the servers: one for each address of each name, and one
-// for each name without any.
-func (w *walk) rows() {
+// rows adds the rows of the servers that have none yet: one for each address of
+// each name, and one for each name without any.
+func (w *walk) rows(named []dnsname.Name) {
 	z := w.zone
-	names := slices.Clone(z.Delegated)
-	for _, name := range z.Published {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+	var names []dnsname.Name
+	for _, name := range named {
+		if slices.Contains(w.named, name) {
+			continue
 		}
-	}
-	if more := len(names) - evidence.MaxNames; more > 0 {
-		names = names[:evidence.MaxNames]
-		z.More += more
+		if len(w.named) == evidence.MaxNames {
+			z.More++
+			continue
+		}
+		w.named, names = append(w.named, name), append(names, name)
 	}
 	blank := evidence.Answer{Question: evidence.Question{Name: z.Name, Type: z.Question.Type}, Rcode: -1}
-	networks := map[netip.Prefix]int{}
 	for _, h := range w.addresses(names) {
 		if len(h.addrs) == 0 {
 			z.Servers = append(z.Servers, evidence.NameServer{
@@ -113,7 +117,7 @@ func (w *walk) rows() {
 				continue
 			}
 			row := evidence.NameServer{Name: h.name, Address: addr, Why: untrusted.New(h.why), Answer: blank}
-			if networks[networkOf(addr)]++; networks[networkOf(addr)] > maxNetwork {
+			if w.networks[networkOf(addr)]++; w.networks[networkOf(addr)] > maxNetwork {
 				row.State, row.Why = evidence.Unasked, untrusted.New("too many name servers in one network")
 			}
 			z.Servers = append(z.Servers, row)
