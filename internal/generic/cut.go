@@ -54,8 +54,8 @@ func cutUp(s string) cut {
 func category(label string) bool {
 	switch label {
 	case "co", "com", "net", "org", "gov", "edu", "ac", "or", "ne", "go", "ad", "gr", "ed", "lg", "mil", "info", "biz",
-		"gob", "gub", "gouv", "nom", "id", "asn", "sch", "ltd", "plc", "me", "in", "res", "nic", "int", "web", "my",
-		"firm", "gen", "ind", "fin", "med", "sld", "k12", "tm", "coop", "adv", "inf", "srv", "psi", "tv", "re", "ro", "pe",
+		"gob", "gub", "gouv", "nom", "id", "asn", "sch", "ltd", "plc", "nic", "int",
+		"firm", "gen", "ind", "fin", "med", "sld", "k12", "tm", "coop", "adv", "inf", "srv", "psi",
 		"idv", "gv", "priv", "school", "nhs", "police", "bel", "waw", "dn", "kiev", "od", "spb", "msk", "dp", "lviv", "kh":
 		return true
 	}

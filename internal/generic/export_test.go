@@ -11,3 +11,9 @@ func Provider(file, name string) string {
 	}
 	return ""
 }
+
+// Patterns returns the lines of the list of providers.
+func Patterns() string { return providersFile }
+
+// Words returns the lines of the lexicon.
+func Words() string { return wordsFile }

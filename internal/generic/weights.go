@@ -12,7 +12,7 @@ var weights = [signCount]int16{
 	5:   342,  // last two octets
 	6:   4,    // last two octets, short
 	7:   53,   // two octets
-	8:   161,  // last octet of 3 digits
+	8:   160,  // last octet of 3 digits
 	9:   41,   // last octet of 2 digits
 	10:  11,   // last octet of 1 digit
 	11:  26,   // one octet
