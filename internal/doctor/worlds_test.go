@@ -19,6 +19,7 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/doctor"
 	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/gate"
 	"github.com/arpagate/arpagate/internal/lab"
 	"github.com/arpagate/arpagate/internal/receivers"
@@ -68,6 +69,34 @@ func TestWorlds(t *testing.T) {
 			}
 			lawful(t, x)
 		})
+	}
+}
+
+// TestEveryCodeHasAWorld: a code that no world shows has not been thought
+// through.
+func TestEveryCodeHasAWorld(t *testing.T) {
+	files, err := filepath.Glob("testdata/worlds/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, file := range append(files, "testdata/labhosts.txt") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			if problem, ok := strings.CutPrefix(line, "   "); ok {
+				for _, word := range strings.FieldsFunc(problem, func(r rune) bool { return strings.ContainsRune(" ,:", r) }) {
+					shown[word] = true
+				}
+			}
+		}
+	}
+	for _, e := range finding.All() {
+		if !shown[string(e.Code)] {
+			t.Errorf("no world shows %s", e.Code)
+		}
 	}
 }
 
@@ -139,6 +168,7 @@ func open(t *testing.T, text string) *surroundings {
 	for _, line := range strings.Split(text, "\n") {
 		gone, minus := strings.CutPrefix(line, "- ")
 		zone, list := strings.CutPrefix(line, "list ")
+		good, allow := strings.CutPrefix(line, "allow ")
 		state, dead := strings.CutPrefix(line, "dns ")
 		switch {
 		case minus:
@@ -151,6 +181,8 @@ func open(t *testing.T, text string) *surroundings {
 			if err := s.state.UnmarshalText([]byte(state)); err != nil {
 				t.Fatal(err)
 			}
+		case allow:
+			s.lists = append(s.lists, evidence.List{Zone: dnsname.MustParse(good), Allow: true})
 		case list:
 			s.lists = append(s.lists, evidence.List{Zone: dnsname.MustParse(zone)})
 		default:
@@ -289,6 +321,10 @@ func change(t *testing.T, p *evidence.SMTP, key, value string) {
 		p.BannerName = untrusted.New(value)
 	case "ehlo":
 		p.EHLOName = untrusted.New(value)
+	case "tlsfailed":
+		p.TLS = &evidence.TLS{Offered: true, Error: untrusted.New("handshake failure")}
+	case "noabuse":
+		p.Abuse = &evidence.SMTPReply{Code: 550}
 	case "notls":
 		p.TLS = &evidence.TLS{}
 	case "expired":
