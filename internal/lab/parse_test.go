@@ -66,6 +66,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(smallWorld)
 	f.Add("$ORIGIN example.org.\n@ IN A 203.0.113.1\n ( AAAA\n 2001:db8::1 )\n$GENERATE 1-3 a$ A 203.0.113.$\n")
 	f.Add("smtp 203.0.113.1,2001:db8::1 name=mail.example.org delay=1s tls=none relay=open silent\n")
+	f.Add(serverWorld)
 	f.Add("!delay 1s \\000.example.org TYPE65280\nptr ::ffff:203.0.113.1 .\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		w, err := lab.Parse(text)
@@ -78,6 +79,9 @@ func FuzzParse(f *testing.F) {
 		names := w.Names()
 		for _, name := range names[:min(len(names), 50)] {
 			for _, kind := range []evidence.Type{evidence.A, evidence.PTR, evidence.MX, evidence.TXT} {
+				if err := w.Packs(evidence.Question{Name: name, Type: kind}); err != nil {
+					t.Errorf("%s %s: %v", name, kind, err)
+				}
 				a := w.Ask(context.Background(), evidence.Question{Name: name, Type: kind}).Wait()[0]
 				if a.State == evidence.NotAsked || a.State == evidence.NXDomain && len(a.Aliases) == 0 {
 					t.Errorf("%s %s exists, and answers %s", name, kind, a.State)
