@@ -348,3 +348,27 @@ func TestRemediesAndReceivers(t *testing.T) {
 		t.Errorf("visible %+v", r.Visible)
 	}
 }
+
+// TestALongChainIsToldOnce, though our resolver and the zone's servers both tell
+// of it.
+func TestALongChainIsToldOnce(t *testing.T) {
+	s := open(t, "")
+	c := s.config()
+	addr := netip.MustParseAddr("203.0.113.9")
+	question := evidence.Question{Name: dnsname.Reverse(addr), Type: evidence.PTR}
+	c.Gate = corridor(func() *decision.Case {
+		r := evidence.IPRev{Result: evidence.TempError, Address: addr, PTR: evidence.Answer{Question: question, State: evidence.Malformed}}
+		for i := range 11 {
+			r.PTR.Aliases = append(r.PTR.Aliases, dnsname.MustParse(fmt.Sprintf("h%d.example.net", i)))
+		}
+		trouble := finding.Finding{Code: finding.DNSTrouble, Severity: finding.Unknown, Args: finding.Args{Address: addr, Name: question.Name}}
+		return &decision.Case{Evidence: evidence.Evidence{View: &evidence.View{IPRev: r}}, Findings: []finding.Finding{trouble}}
+	})
+	c.Authority = zoner(func(context.Context) *evidence.Zone {
+		return &evidence.Zone{Question: question, ChainFault: evidence.ChainTooLong, Chain: make([]evidence.Alias, 12)}
+	})
+	x := doctor.New(c).Examine(t.Context(), doctor.Target{Address: addr})
+	if p := allProblems(x); len(p) != 1 || p[0].Cause.Code != finding.PTRLongChain || len(p[0].Effects) != 1 {
+		t.Errorf("found:\n%s", summary(x))
+	}
+}

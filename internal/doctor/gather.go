@@ -110,6 +110,9 @@ func (w *walk) ofName(name dnsname.Name) {
 	if d.MX.State != evidence.Found {
 		role = AsHost
 	}
+	if !mail && d.MX.State.Trouble() {
+		w.missing(Unknown, "its MX record could not be looked up (%s), so it is examined as a host", d.MX.State.Mnemonic())
+	}
 	leftOut := 0
 	for i := range d.Hosts {
 		leftOut += w.ofHost(&d.Hosts[i], role)

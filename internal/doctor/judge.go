@@ -60,9 +60,7 @@ func (w *walk) findings() []node {
 			nodes = append(nodes, node{Finding: f, scope: scope, smtp: smtp})
 		}
 	}
-	if w.x.Domain != nil {
-		add(0, false, finding.OfDomain(w.x.Domain))
-	}
+	add(0, false, w.ofDomain())
 	var needed []*evidence.SMTP
 	for i, s := range w.subjects {
 		add(i+1, false, w.ofAddress(s))
@@ -79,6 +77,18 @@ func (w *walk) findings() []node {
 		add(0, false, finding.OfAlignment(w.x.Domain.Name, w.iprevs(func(*subject) bool { return true })))
 	}
 	return nodes
+}
+
+// ofDomain collects what concerns the domain. Of a name that may be a host and no
+// domain it matters only whether it could be looked up.
+func (w *walk) ofDomain() []finding.Finding {
+	switch {
+	case w.x.Domain != nil:
+		return finding.OfDomain(w.x.Domain)
+	case w.domain == nil || w.target.Bounce != nil:
+		return nil
+	}
+	return slices.DeleteFunc(finding.OfDomain(w.domain), func(f finding.Finding) bool { return f.Code != finding.DNSTrouble })
 }
 
 // ofAddress collects what concerns one address.

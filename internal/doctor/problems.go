@@ -84,6 +84,8 @@ func shared(g *group) string {
 	case finding.ZoneLame, finding.ZoneSilent, finding.ZoneBogus, finding.ZoneIsland, finding.ZoneSOA, finding.ZoneLag, finding.ZoneDisagrees,
 		finding.ListBroken, finding.ListRefused, finding.ListRewritten, finding.ListSilent:
 		return fmt.Sprintf("%s %s", f.Code, f.Args.Zone)
+	case finding.PTRLongChain: // which our resolver and the zone's servers count apart
+		return fmt.Sprintf("%s %s", f.Code, f.Args.Name)
 	case finding.DNSTrouble:
 		return fmt.Sprintf("%s %s %s", f.Code, f.Args.State, f.Args.Server)
 	case finding.HeloMissing, finding.HeloNotFQDN, finding.HeloBareIP, finding.HeloUnresolvable:

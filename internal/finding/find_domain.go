@@ -28,6 +28,9 @@ func OfDomain(d *evidence.MailDomain) []Finding {
 		}
 	case d.MX.State.Trouble():
 		found = append(found, unanswered(base, &d.MX))
+		for i := range d.Hosts {
+			found = hostTrouble(found, base, &d.Hosts[i])
+		}
 	}
 	if d.MX.State == evidence.Found && !d.Null {
 		for i := range d.Hosts {
