@@ -15,34 +15,39 @@ type groupRun struct {
 // groups. Forward or reversed, with or without leading zeros.
 func groups(s string, b [16]byte) groupRun {
 	var best groupRun
+	var parts [8]int
+	for g := range parts {
+		parts[g] = int(b[2*g])<<8 | int(b[2*g+1])
+	}
 	for i := 0; i < len(s); i++ {
 		if nibble(s[i]) < 0 || i > 0 && !separator(s[i-1]) && nibble(s[i-1]) >= 0 {
 			continue
 		}
 		v, end := hexToken(s, i)
 		for g := 0; v > 0 && g < 8; g++ {
-			if v != group(b, g) {
+			if v != parts[g] {
 				continue
 			}
 			for _, step := range [...]int{1, -1} {
-				if r := groupsFrom(s, i, b, g, step); r.digits > best.digits {
+				if r := groupsFrom(s, i, &parts, g, step); r.digits > best.digits {
 					best = r
 				}
 			}
+		}
+		if best.groups == 8 {
+			break
 		}
 		i = end
 	}
 	return best
 }
 
-func group(b [16]byte, g int) int { return int(b[2*g])<<8 | int(b[2*g+1]) }
-
 // groupsFrom counts the groups, from the given one on, that stand at s[i].
-func groupsFrom(s string, i int, b [16]byte, g, step int) groupRun {
+func groupsFrom(s string, i int, parts *[8]int, g, step int) groupRun {
 	r := groupRun{span: span{int16(i), int16(i)}}
 	for g >= 0 && g < 8 {
 		v, end := hexToken(s, i)
-		if v < 0 || v != group(b, g) {
+		if v < 0 || v != parts[g] {
 			break
 		}
 		r.groups++
@@ -58,7 +63,7 @@ func groupsFrom(s string, i int, b [16]byte, g, step int) groupRun {
 		i = end + 1
 		if separator(s[i]) { // "--"
 			i++
-			for g >= 0 && g < 8 && group(b, g) == 0 {
+			for g >= 0 && g < 8 && parts[g] == 0 {
 				g += step
 			}
 		}

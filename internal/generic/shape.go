@@ -89,7 +89,7 @@ func (x *Signs) ofLabel(label string, start int) {
 		}
 	}
 	at := span{int16(start), int16(start + len(label))}
-	if len(label) >= 36 && uuid(label) {
+	if len(label) >= 36 && !x.taken.holds(start) && uuid(label) {
 		x.add(uuidLabel, at)
 	}
 	if hex >= 8 && digits > 1 && !x.taken.holds(start) {

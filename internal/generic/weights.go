@@ -4,111 +4,111 @@ package generic
 
 // weights are what the signs weigh, in hundredths of a logit.
 var weights = [signCount]int16{
-	0:   -333, // any name
-	1:   -28,  // IPv6
-	2:   282,  // octets
-	3:   338,  // three octets
+	0:   -330, // any name
+	1:   -30,  // IPv6
+	2:   280,  // octets
+	3:   337,  // three octets
 	4:   107,  // network's octets
-	5:   342,  // last two octets
-	6:   4,    // last two octets, short
+	5:   339,  // last two octets
+	6:   3,    // last two octets, short
 	7:   53,   // two octets
-	8:   160,  // last octet of 3 digits
-	9:   41,   // last octet of 2 digits
-	10:  11,   // last octet of 1 digit
+	8:   156,  // last octet of 3 digits
+	9:   52,   // last octet of 2 digits
+	10:  8,    // last octet of 1 digit
 	11:  26,   // one octet
-	12:  145,  // octet with zeros
+	12:  146,  // octet with zeros
 	13:  35,   // number that ends in the last octet
-	14:  108,  // hex
+	14:  109,  // hex
 	15:  418,  // hex of the last octets
-	16:  115,  // groups
+	16:  114,  // groups
 	17:  200,  // some groups
-	18:  -7,   // one group
+	18:  -8,   // one group
 	19:  309,  // hardware address
 	20:  0,    // address beside mail
 	21:  -14,  // part of the address beside mail
-	22:  -7,   // last octet beside mail
-	23:  219,  // last octet beside a word
-	24:  150,  // address without words
-	25:  -316, // no digits
+	22:  -8,   // last octet beside mail
+	23:  237,  // last octet beside a word
+	24:  151,  // address without words
+	25:  -317, // no digits
 	26:  -77,  // one other number
-	27:  43,   // two other numbers
-	28:  13,   // more numbers
-	29:  -90,  // number of 1 digit
-	30:  -66,  // number of 2 digits
-	31:  45,   // number of 3 digits
-	32:  -3,   // number of 4 digits
-	33:  104,  // number of 5 digits
-	34:  169,  // number of 7 digits
+	27:  38,   // two other numbers
+	28:  12,   // more numbers
+	29:  -84,  // number of 1 digit
+	30:  -67,  // number of 2 digits
+	31:  43,   // number of 3 digits
+	32:  -8,   // number of 4 digits
+	33:  102,  // number of 5 digits
+	34:  167,  // number of 7 digits
 	35:  55,   // hash
 	36:  400,  // UUID
-	37:  71,   // letters and digits mixed
-	38:  102,  // first label of digits
-	39:  59,   // first label with one number
-	40:  -271, // the domain itself
-	41:  -71,  // one label
-	42:  58,   // two labels
-	43:  38,   // three labels
-	44:  46,   // more labels
+	37:  72,   // letters and digits mixed
+	38:  103,  // first label of digits
+	39:  61,   // first label with one number
+	40:  -272, // the domain itself
+	41:  -67,  // one label
+	42:  55,   // two labels
+	43:  39,   // three labels
+	44:  44,   // more labels
 	45:  267,  // long number of a machine
 	46:  150,  // long number at a hoster
-	47:  180,  // dynamic with number
+	47:  213,  // dynamic with number
 	48:  -202, // address before a mail word
 	49:  207,  // octets in the domain
-	50:  760,  // placeholder
+	50:  759,  // placeholder
 	51:  -106, // another mail word
-	52:  306,  // whole address
-	53:  162,  // line with number
-	54:  -24,  // line without number
-	55:  -10,  // line beside mail
-	56:  -7,   // machine with number
-	57:  2,    // machine without number
-	58:  49,   // customer with number
-	59:  11,   // static with number
+	52:  303,  // whole address
+	53:  183,  // line with number
+	54:  -22,  // line without number
+	55:  -11,  // line beside mail
+	56:  -8,   // machine with number
+	57:  0,    // machine without number
+	58:  38,   // customer with number
+	59:  10,   // static with number
 	60:  303,  // zone of IPv6 with number
 	61:  -7,   // static beside mail
-	62:  274,  // lines of a provider
-	63:  295,  // machines of a provider
-	64:  -378, // pool of a sender
-	65:  -362, // mail word in the first label
+	62:  271,  // lines of a provider
+	63:  296,  // machines of a provider
+	64:  -379, // pool of a sender
+	65:  -363, // mail word in the first label
 	66:  -94,  // role word in the first label
-	67:  -67,  // server word in the first label
-	68:  190,  // dynamic word in the first label
+	67:  -76,  // server word in the first label
+	68:  220,  // dynamic word in the first label
 	69:  254,  // unassigned word in the first label
 	70:  183,  // access word in the first label
-	71:  5,    // nat word in the first label
+	71:  -4,   // nat word in the first label
 	72:  108,  // guest word in the first label
-	73:  121,  // customer word in the first label
-	74:  61,   // reverse word in the first label
-	75:  37,   // static word in the first label
-	76:  -1,   // business word in the first label
-	77:  11,   // hosting word in the first label
+	73:  147,  // customer word in the first label
+	74:  53,   // reverse word in the first label
+	75:  33,   // static word in the first label
+	76:  -2,   // business word in the first label
+	77:  10,   // hosting word in the first label
 	78:  0,    // provider word in the first label
-	79:  -257, // mail word in the other labels
+	79:  -258, // mail word in the other labels
 	80:  24,   // role word in the other labels
 	81:  -5,   // server word in the other labels
-	82:  209,  // dynamic word in the other labels
+	82:  207,  // dynamic word in the other labels
 	83:  200,  // unassigned word in the other labels
-	84:  187,  // access word in the other labels
-	85:  111,  // nat word in the other labels
+	84:  178,  // access word in the other labels
+	85:  110,  // nat word in the other labels
 	86:  112,  // guest word in the other labels
-	87:  134,  // customer word in the other labels
-	88:  38,   // reverse word in the other labels
+	87:  139,  // customer word in the other labels
+	88:  37,   // reverse word in the other labels
 	89:  123,  // static word in the other labels
 	90:  8,    // business word in the other labels
 	91:  3,    // hosting word in the other labels
 	92:  0,    // provider word in the other labels
-	93:  -209, // mail word in the domain
-	94:  -18,  // role word in the domain
-	95:  -7,   // server word in the domain
-	96:  36,   // dynamic word in the domain
+	93:  -211, // mail word in the domain
+	94:  -19,  // role word in the domain
+	95:  -10,  // server word in the domain
+	96:  35,   // dynamic word in the domain
 	97:  0,    // unassigned word in the domain
 	98:  17,   // access word in the domain
-	99:  -1,   // nat word in the domain
-	100: 6,    // guest word in the domain
-	101: -11,  // customer word in the domain
-	102: 70,   // reverse word in the domain
+	99:  0,    // nat word in the domain
+	100: 7,    // guest word in the domain
+	101: -10,  // customer word in the domain
+	102: 69,   // reverse word in the domain
 	103: -1,   // static word in the domain
 	104: -7,   // business word in the domain
 	105: -14,  // hosting word in the domain
-	106: 61,   // provider word in the domain
+	106: 54,   // provider word in the domain
 }
