@@ -136,7 +136,7 @@ func (s *site) writeConfig(t *testing.T, w *world) string {
 // at: the document has the verdict.
 func (s *site) check(t *testing.T, w *world) *report {
 	t.Helper()
-	args := append([]string{"check", w.target, "--json", "--config", s.writeConfig(t, w)}, w.args...)
+	args := append([]string{"check", w.target, "--json", "--timeout", "60s", "--config", s.writeConfig(t, w)}, w.args...)
 	cmd := s.Server.Command(s.BuildGate(t), args...)
 	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+s.ca.file)
 	var stdout, stderr bytes.Buffer

@@ -20,6 +20,13 @@ var ptrWorlds = []world{
 		mend: (*mender).nsupdate,
 	},
 	{
+		// No record at all: the address record comes first, then the PTR record.
+		name: "nothing", fault: "no PTR record, and the server's name has no address", addr: "203.0.113.21",
+		dns:  func(*universe, host) {},
+		want: []fault{{"ptr-missing", "address-holder"}}, info: []string{"ehlo-not-address"},
+		mend: (*mender).nsupdate,
+	},
+	{
 		name: "nodata", fault: "no PTR record (NODATA)", addr: "203.0.113.12",
 		dns: func(u *universe, h host) {
 			forwardOnly(u, h)
