@@ -98,12 +98,26 @@ func (w *walk) ofAddress(s *subject) []finding.Finding {
 		if w.unheard[z] {
 			continue
 		}
-		found = append(found, finding.OfZone(s.addr, z)...)
-		found = append(found, finding.OfResolver(s.addr, z, s.answer(z.Question))...)
+		of := append(finding.OfZone(s.addr, z), finding.OfResolver(s.addr, z, s.answer(z.Question))...)
+		if !s.mustLead(z.Question) {
+			of = slices.DeleteFunc(of, func(f finding.Finding) bool {
+				return f.Code == finding.ZoneDisagrees || f.Code == finding.ResolverDiffers
+			})
+		}
+		found = append(found, of...)
 	}
 	found = append(found, s.judged.Findings...)
 	found = append(found, finding.OfChain(s.iprev())...)
 	return append(found, finding.OfLists(s.addr, s.lists)...)
+}
+
+// mustLead reports whether a question has the same answer for everybody if all is
+// well. The name of an MX host need not: it may stand for many machines, of
+// which each name server, and each asker, gets others.
+func (s *subject) mustLead(q evidence.Question) bool {
+	r := s.iprev()
+	return q.Type == evidence.PTR || !s.assumed ||
+		slices.ContainsFunc(r.Names, func(n evidence.PTRName) bool { return n.Name == q.Name })
 }
 
 // answer returns what our resolver said to the question of a zone, nil where it
