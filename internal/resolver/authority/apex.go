@@ -97,7 +97,7 @@ func (w *walk) apex(soa evidence.Answer) {
 		if soa.State.Trouble() {
 			z.Trouble = &soa
 		}
-		living := w.living()
+		living := w.living(z.Name)
 		if living == nil {
 			return
 		}
@@ -113,6 +113,11 @@ func (w *walk) apex(soa evidence.Answer) {
 		return
 	}
 	z.Parent = zoneOf(w.ask(evidence.Question{Name: above(z.Apex), Type: evidence.SOA})[0])
+	if z.Parent.IsZero() {
+		if living := w.living(z.Apex); living != nil {
+			z.Parent = living.Zone
+		}
+	}
 	if !z.Parent.IsZero() {
 		w.delegate(w.delegation(z.Parent, z.Apex))
 	}
@@ -120,9 +125,9 @@ func (w *walk) apex(soa evidence.Answer) {
 
 // living returns the SOA record of the deepest zone above the name of which the
 // resolver knows one, nil where it knows none.
-func (w *walk) living() *evidence.StartOfAuthority {
+func (w *walk) living(name dnsname.Name) *evidence.StartOfAuthority {
 	var questions []evidence.Question
-	for name := w.zone.Name; name.String() != "."; {
+	for name.String() != "." {
 		name = above(name)
 		questions = append(questions, evidence.Question{Name: name, Type: evidence.SOA})
 	}

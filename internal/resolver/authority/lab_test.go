@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -376,4 +377,37 @@ func sorted(told string) string {
 	})
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+// bare is a resolver that leaves the SOA record out of its denials.
+type bare struct{ evidence.DNS }
+
+// Ask asks the other one.
+func (b bare) Ask(ctx context.Context, questions ...evidence.Question) evidence.Pending {
+	answers := slices.Clone(b.DNS.Ask(ctx, questions...).Wait())
+	for i := range answers {
+		if answers[i].State.Negative() {
+			answers[i].SOA = nil
+		}
+	}
+	return said(answers)
+}
+
+type said []evidence.Answer
+
+// Wait returns the answers.
+func (s said) Wait() []evidence.Answer { return s }
+
+// RFC 2308 §3 wants the SOA record in a denial, but not all forwarders pass it on.
+func TestResolverWithoutSOA(t *testing.T) {
+	a := open(t, base+sub, func(c *authority.Config) { c.DNS = bare{c.DNS} })
+	for _, tt := range []struct{ addr, zone, parent string }{
+		{"203.0.113.9", "9.113.0.203.in-addr.arpa", "113.0.203.in-addr.arpa"},
+		{"203.0.113.10", "113.0.203.in-addr.arpa", "."},
+	} {
+		z := a.Zone(t.Context(), ptr(tt.addr))
+		if z.Apex.String() != tt.zone || z.Parent.String() != tt.parent || len(z.Delegated) != 2 || z.SOA == nil || len(z.Servers) == 0 || z.Servers[0].State != evidence.Authoritative {
+			t.Errorf("got\n%s", told(z))
+		}
+	}
 }
