@@ -50,6 +50,7 @@ var rooms = map[string]string{
 	"watch":     "dnsname evidence finding remedy doctor",
 	"doctor":    "untrusted dnsname generic facts evidence finding decision gate bounce spf receivers remedy",
 	"report":    "untrusted dnsname evidence finding decision reply bounce receivers remedy doctor",
+	"rdap":      "untrusted dnsname evidence dialer",
 	"egress":    "evidence",
 
 	"testneed": "",
@@ -72,10 +73,10 @@ type guard struct {
 // outside guards what reaches the world, and every module that is not ours: an
 // import path with a dot and without a row here is refused.
 var outside = []guard{
-	{"net", "listen resolver policyd milterd httpd lab dialer smtpprobe watch config egress cmd", "judging needs addresses (net/netip), never sockets"},
+	{"net", "listen resolver policyd milterd httpd lab dialer smtpprobe watch config egress rdap cmd", "judging needs addresses (net/netip), never sockets"},
 	{"net/netip", "*", "addresses are values"},
 	{"net/url", "*", "addresses are values"},
-	{"net/http", "httpd metrics watch cmd", "HTTP is a door like any other"},
+	{"net/http", "httpd metrics watch rdap cmd", "HTTP is a door like any other"},
 	{"net/mail", "bounce config watch", "the headers of a report, and addresses to write to"},
 	{"net/smtp", "watch", "no room sends mail but who tells the admin of a change"},
 	{"os", "listen resolver store config lab cmd", "files and the environment belong to the rooms that keep them"},
