@@ -2,68 +2,94 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net/netip"
-	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/arpagate/arpagate/internal/config"
-	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/dnsname"
-	"github.com/arpagate/arpagate/internal/evidence"
-	"github.com/arpagate/arpagate/internal/finding"
-	"github.com/arpagate/arpagate/internal/gate"
-	"github.com/arpagate/arpagate/internal/reply"
-	"github.com/arpagate/arpagate/internal/resolver"
-	"github.com/arpagate/arpagate/internal/store"
+	"github.com/arpagate/arpagate/internal/doctor"
+	"github.com/arpagate/arpagate/internal/remedy"
 )
 
 // checkFlags are the flags of check.
 type checkFlags struct {
-	json    bool
+	form    outputFlags
 	servers []string
 	helo    *string // nil without the flag; "" is a client that gives no name
-	timeout time.Duration
+	name    string
+	mta     string
+	bounce  string
+	list    string
+	me      bool
+	own     bool
+	relay   bool
+	noSMTP  bool
+	noLists bool
+	lab     bool
+	timeout time.Duration // 0: that of the configuration
 }
+
+const checkLong = `Examine how the world sees a mail server: its PTR record and the names that
+lead back, the name servers of both zones one by one, DNS lists, and port 25;
+say what is wrong, who can put it right and how, and from which hour it shows.
+
+TARGET is an address (203.0.113.9, 2001:db8::9), the name of a host (its
+addresses are examined, with the name as HELO), a mail domain (the hosts of its
+MX records and the senders of its SPF record), or a mail address (its domain).
+In place of it there may be --bounce with what came back, --me, or --list.
+
+The exit code is 0 when all is well, 1 with findings that refuse nobody, 2
+where mail would be refused, 3 where it could not be told, or where there was
+nothing to examine; of several targets it is that of the worst. Interrupted, it
+prints what is known by then.`
 
 func newCheckCommand(a *app) *cobra.Command {
 	var flags checkFlags
 	var helo string
 	cmd := &cobra.Command{
 		Use:   "check TARGET",
-		Short: "Examine the DNS identity of an address, host or domain",
-		Long: `Ask the DNS about TARGET as the gate does, and say what is wrong, on which
-answers that rests, and what this site's rules would make of it.
-
-TARGET is an address (203.0.113.9, 2001:db8::9), the name of a host (its
-addresses are examined, with the name as HELO), or a mail domain (the hosts of
-its MX records are examined).
-
-The exit code is 0 when all is well, 1 with findings that refuse nobody, 2
-where mail would be refused for what the DNS says, 3 where the DNS could not
-tell, or where there was nothing to examine.`,
-		Args: cobra.ExactArgs(1),
+		Short: "Examine a mail server's identity, and say how to put it right",
+		Long:  checkLong,
+		Example: "  arpagate check 203.0.113.9\n  arpagate check --lab 203.0.113.9\n" +
+			"  arpagate check --bounce bounce.eml --ticket\n  arpagate check --html report.html mail.example.org",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("helo") {
 				flags.helo = &helo
 			}
-			return a.check(cmd.Context(), args[0], flags)
+			if cmd.Flags().Changed("timeout") && flags.timeout <= 0 {
+				return usagef("check: --timeout %s is not a time to wait", flags.timeout)
+			}
+			return a.check(cmd.Context(), args, flags)
 		},
 	}
-	cmd.Flags().BoolVar(&flags.json, "json", false, "print one JSON document")
-	cmd.Flags().StringArrayVar(&flags.servers, "dns", nil, "ask this DNS server, `ADDR:PORT` (may be repeated)")
-	cmd.Flags().StringVar(&helo, "helo", "", "examine this HELO `NAME` too")
-	cmd.Flags().DurationVar(&flags.timeout, "timeout", 20*time.Second, "give up after this `TIME`")
+	f := cmd.Flags()
+	flags.form.register(f)
+	f.StringArrayVar(&flags.servers, "dns", nil, "ask this DNS server, `ADDR:PORT` (may be repeated)")
+	f.StringVar(&helo, "helo", "", "examine this HELO `NAME`, which the server says when it sends")
+	f.StringVar(&flags.name, "name", "", "the `NAME` that the address should have")
+	f.StringVar(&flags.mta, "mta", "", "write the steps for this mail server, `MTA` such as postfix, when its greeting does not tell")
+	f.StringVar(&flags.bounce, "bounce", "", "read a non-delivery report, SMTP reply or log line from `FILE`, - for standard input, and examine the sender in it")
+	f.StringVar(&flags.list, "list", "", fmt.Sprintf("examine the targets in `FILE`, - for standard input, one a line and at most %d", maxListed))
+	f.BoolVar(&flags.me, "me", false, "examine the addresses that this machine sends from")
+	f.BoolVar(&flags.own, "own", false, "I run these servers: try VRFY, EXPN, and mail to postmaster and abuse")
+	f.BoolVar(&flags.relay, "relay-test", false, "try whether they relay for strangers; implies --own, and stops before any message")
+	f.BoolVar(&flags.noSMTP, "no-smtp", false, "don't connect to port 25")
+	f.BoolVar(&flags.noLists, "no-lists", false, "don't ask DNS lists")
+	f.BoolVar(&flags.lab, "lab", false, "examine the lab world, for trying things out: no packet leaves this machine")
+	f.DurationVar(&flags.timeout, "timeout", 0, "print what is known after this `TIME` (default 20s, or doctor.timeout)")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(append(remedy.Formats(), "all"), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func (a *app) check(ctx context.Context, target string, flags checkFlags) error {
-	t, err := parseTarget(target)
+func (a *app) check(ctx context.Context, args []string, flags checkFlags) error {
+	if err := flags.form.check(); err != nil {
+		return err
+	}
+	job, err := a.targets(args, &flags)
 	if err != nil {
 		return err
 	}
@@ -71,127 +97,74 @@ func (a *app) check(ctx context.Context, target string, flags checkFlags) error 
 	if err != nil {
 		return err
 	}
-	rules, err := c.Rules()
+	if flags.timeout > 0 {
+		c.Doctor.Timeout = flags.timeout
+	}
+	// The first Ctrl-C ends the examination, the second one the program.
+	interruptible, stop := signal.NotifyContext(ctx, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(interruptible, stop)
+	progress := a.newProgress()
+	defer progress.clear()
+	x, err := a.openExaminer(ctx, c, examinerOptions{
+		servers: flags.servers, mta: flags.mta, noSMTP: flags.noSMTP, noLists: flags.noLists, lab: flags.lab, progress: progress.tell,
+	})
 	if err != nil {
 		return err
 	}
-	dns, err := a.openResolver(c.DNS, flags.servers)
-	if err != nil {
-		return err
-	}
-	defer dns.Close()
-	if flags.timeout <= 0 {
-		return usagef("check: --timeout %s is not a time to wait", flags.timeout)
-	}
-	ctx, cancel := context.WithTimeout(ctx, flags.timeout)
-	defer cancel()
-	engine := gate.Config{
-		DNS: dns, Policy: policyOf(c, rules), Now: a.now, Rand: randomBits, Budget: flags.timeout, Thorough: true,
-	}
-	if db := a.lists(ctx, c); db != nil {
-		defer db.Close(ctx)
-		engine.Memory = db
-	}
-	x := examiner{dns: dns, gate: gate.New(engine)}
-	result := x.examine(ctx, t, flags.helo)
-	result.words, result.preset = reply.Site{AuthservID: c.Site.AuthservID}, rules.Preset
-	if err := a.printCheck(&result, flags.json); err != nil {
-		return err
-	}
-	return verdictExit(result.Verdict)
-}
-
-// lists opens the store of this site, where there is one, for its allow and
-// block lists. An examination goes on without them.
-func (a *app) lists(ctx context.Context, c *config.Config) *store.Store {
-	if _, err := os.Stat(c.Store.Path()); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	db, err := store.Open(ctx, c.Store.URL, store.Options{Now: a.now})
-	if err != nil {
-		a.complain(a.paintFor(a.stderr).warn("warning:"), "the allow and block lists are not considered: "+err.Error())
-		return nil
-	}
-	return db
-}
-
-// openResolver makes a resolver for one command, with the servers of the flag,
-// else of the configuration, else of the system.
-func (a *app) openResolver(c config.DNS, flags []string) (*resolver.Resolver, error) {
-	servers := c.Servers
-	if len(flags) > 0 {
-		servers = nil
-	}
-	for _, text := range flags {
-		server, err := netip.ParseAddrPort(text)
-		if err != nil || server.Port() == 0 {
-			return nil, usagef("check: --dns %q is not ADDR:PORT, as in 127.0.0.1:53 or [::1]:53", text)
-		}
-		servers = append(servers, server)
-	}
-	if len(servers) == 0 {
-		var err error
-		if servers, err = resolver.SystemServers("/etc/resolv.conf"); err != nil {
-			return nil, fmt.Errorf("%w; name a server with --dns ADDR:PORT", err)
+	defer x.close()
+	if flags.me {
+		if job.targets[0].Egress, err = x.egress(interruptible); err != nil {
+			return err
 		}
 	}
-	return resolver.New(resolver.Config{Servers: servers, Now: a.now, CacheBytes: 1 << 20, Timeout: c.Timeout})
-}
-
-// checkResult is the JSON document of check, schema 1: docs/schema/check-1.json.
-// Its first fields are those of the worst address.
-type checkResult struct {
-	Schema   int                `json:"schema"`
-	Target   string             `json:"target"`
-	Verdict  string             `json:"verdict"`
-	IPRev    *evidence.IPRev    `json:"iprev,omitempty"`
-	Findings []finding.Finding  `json:"findings"`
-	Decision *decision.Decision `json:"decision,omitempty"`
-	Helo     *evidence.Helo     `json:"helo,omitempty"`
-	Source   *evidence.Source   `json:"source,omitempty"`
-	// Error says why there was nothing to examine, Notes what could not be
-	// examined beside the addresses.
-	Error     string            `json:"error,omitempty"`
-	Notes     []string          `json:"notes,omitempty"`
-	Lookups   []evidence.Answer `json:"lookups,omitempty"`
-	Addresses []addressResult   `json:"addresses"`
-
-	floor   string // the verdict is no better than that
-	assumed bool   // the HELO name is that of the host
-	words   reply.Site
-	preset  string
-}
-
-// addressResult is the examination of one address.
-type addressResult struct {
-	Address  netip.Addr        `json:"address"`
-	Host     dnsname.Name      `json:"host,omitzero"`
-	Verdict  string            `json:"verdict"`
-	IPRev    evidence.IPRev    `json:"iprev"`
-	Helo     evidence.Helo     `json:"helo"`
-	Source   evidence.Source   `json:"source"`
-	Findings []finding.Finding `json:"findings"`
-	Decision decision.Decision `json:"decision"`
-
-	judged *decision.Case
-}
-
-func (a *app) printCheck(result *checkResult, asJSON bool) error {
-	if asJSON {
-		encoder := json.NewEncoder(a.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(result)
+	found := a.examineAll(interruptible, x, job, progress)
+	progress.clear()
+	if err := a.write(found, x, &flags.form, job.listed); err != nil {
+		return err
 	}
-	r := report{paint: a.palette(), width: a.width()}
-	r.check(result)
-	_, err := a.stdout.Write([]byte(r.String()))
-	return err
+	if interruptible.Err() != nil {
+		return exitInterrupted
+	}
+	worst := found[0].Verdict
+	for _, e := range found {
+		worst = worse(worst, e.Verdict)
+	}
+	return verdictExit(worst)
 }
 
-// answerLine returns the reply that a sender would get, empty for none.
-func answerLine(words reply.Site, c *decision.Case) string {
-	if r := words.Of(c); r.Verb != reply.Pass {
-		return r.Line()
+// examineAll examines the targets one after the other: each has its own time,
+// and they would only take it from each other.
+func (a *app) examineAll(ctx context.Context, x *examiner, job *job, p *progress) []*doctor.Examination {
+	found := make([]*doctor.Examination, 0, len(job.targets))
+	for i, t := range job.targets {
+		p.begin(t.String(), i+1, len(job.targets))
+		found = append(found, x.examine(ctx, t))
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return ""
+	return found
+}
+
+// worse returns the worse of two verdicts. What is unknown may be as bad as can
+// be, but a failure is certain.
+func worse(a, b doctor.Verdict) doctor.Verdict {
+	rank := map[doctor.Verdict]int{doctor.Pass: 0, doctor.Warn: 1, doctor.Unknown: 2, doctor.Fail: 3}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+// wanted reads the name of --name, the zero Name for none.
+func wanted(s string) (dnsname.Name, error) {
+	if s == "" {
+		return dnsname.Name{}, nil
+	}
+	name, err := dnsname.Parse(s)
+	if err != nil || name.HostFault() != dnsname.Usable {
+		return dnsname.Name{}, usagef("check: --name %+q is not the full name of a host, such as mail.example.org", s)
+	}
+	return name, nil
 }

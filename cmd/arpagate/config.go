@@ -112,6 +112,6 @@ func (a *app) loadConfig() (c *config.Config, path string, err error) {
 func (a *app) warn(warnings []config.Warning) {
 	paint := a.paintFor(a.stderr)
 	for _, w := range warnings {
-		a.complain(paint.warn("warning:"), w.String())
+		a.complain(paint.Warn("warning:"), w.String())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/arpagate/arpagate/internal/config"
+	"github.com/arpagate/arpagate/internal/doctor"
 )
 
 // exitCode ends the program with that code and without a word: what there was
@@ -40,13 +41,13 @@ var exitMeanings = []struct {
 	{exitOK, "done; check: pass"},
 	{exitFindings, "check: findings that refuse nobody; why, list remove: nothing found; classify: a line that can't be read"},
 	{exitRefused, "check: mail would be refused"},
-	{exitUnknown, "check: the DNS could not tell, or nothing to examine"},
+	{exitUnknown, "check: it could not be told, or nothing to examine"},
 	{exitUsage, "wrong arguments"},
 	{exitUnavailable, "a file, socket, store or server that is needed can't be had"},
 	{exitInternal, "a fault in arpagate itself"},
 	{exitIO, "the output could not be written"},
 	{exitConfig, "the configuration is wrong, or can't be read"},
-	{exitInterrupted, "interrupted by Ctrl-C"},
+	{exitInterrupted, "interrupted by Ctrl-C; check: after printing what was known"},
 	{exitPipe, "whoever read the output has gone"},
 }
 
@@ -88,13 +89,13 @@ func (a *app) fail(err error) exitCode {
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		for _, p := range problems {
-			a.complain(paint.bad("error:"), p.String())
+			a.complain(paint.Bad("error:"), p.String())
 		}
 	} else {
-		a.complain(paint.bad("error:"), err.Error())
+		a.complain(paint.Bad("error:"), err.Error())
 	}
 	if f.hint != "" {
-		a.complain(paint.dim("hint:"), f.hint)
+		a.complain(paint.Dim("hint:"), f.hint)
 	}
 	return f.code
 }
@@ -142,13 +143,13 @@ var (
 )
 
 // verdictExit returns the exit code of a verdict of check, nil for a pass.
-func verdictExit(verdict string) error {
+func verdictExit(verdict doctor.Verdict) error {
 	switch verdict {
-	case verdictPass:
+	case doctor.Pass:
 		return nil
-	case verdictWarn:
+	case doctor.Warn:
 		return exitFindings
-	case verdictFail:
+	case doctor.Fail:
 		return exitRefused
 	default:
 		return exitUnknown

@@ -154,9 +154,9 @@ is kept.
 Try, in another terminal:
 
   # a host as it should be, and one without a PTR record
-  bin/arpagate check --dns %s 203.0.113.1
-  bin/arpagate check --dns %s 203.0.113.9
-`, addresses(c.Listen.Policy), addresses(c.Listen.Milter), addresses(c.Listen.HTTP), l.server.Addr(), l.server.Addr(), l.server.Addr())
+  bin/arpagate check --lab 203.0.113.1
+  bin/arpagate check --lab nameless.example.org
+`, addresses(c.Listen.Policy), addresses(c.Listen.Milter), addresses(c.Listen.HTTP), l.server.Addr())
 	if host, port, ok := tcpOf(c.Listen.Policy); ok {
 		fmt.Fprintf(&b, `
   # ask as Postfix does; the reply holds a link to open
@@ -193,4 +193,39 @@ func tcpOf(list []listen.Address) (host, port string, ok bool) {
 		}
 	}
 	return "", "", false
+}
+
+// enterLab serves the whole lab world for one examination, with its name servers
+// and mail servers, and leads all connections there. Nothing else is asked.
+func (x *examiner) enterLab(ctx context.Context) error {
+	world := lab.Default()
+	server, err := lab.Listen(ctx, world, "127.0.0.1:0", lab.Options{})
+	if err != nil {
+		return err
+	}
+	x.later(server.Close)
+	names, err := world.ListenNameServers(ctx)
+	if err != nil {
+		return err
+	}
+	x.later(names.Close)
+	mail, err := world.ListenSMTP(ctx)
+	if err != nil {
+		return err
+	}
+	x.later(mail.Close)
+	x.roots = mail.Roots()
+	c := *x.config
+	c.DNS.Servers = []netip.AddrPort{server.Addr()}
+	c.Doctor.List = nil
+	c.Doctor.OriginIPv4, c.Doctor.OriginIPv6, c.Doctor.OriginAS = dnsname.Name{}, dnsname.Name{}, dnsname.Name{}
+	c.Doctor.Map = nil
+	for _, hosts := range []map[netip.AddrPort]netip.AddrPort{names.Map(), mail.Map()} {
+		for from, to := range hosts {
+			c.Doctor.Map = append(c.Doctor.Map, config.Mapping{From: from, To: to})
+		}
+	}
+	c.Doctor.Helo, c.Site.AuthservID = "mx.example.net", "mx.example.net"
+	x.config = &c
+	return nil
 }

@@ -115,7 +115,7 @@ func TestColour(t *testing.T) {
 	} {
 		t.Run(test.covers, func(t *testing.T) {
 			a := &app{terminal: test.out, env: func(name string) string { return test.env[name] }}
-			if got := a.palette().bold("x") != "x"; got != test.want {
+			if got := a.palette().Dim("x") != "x"; got != test.want {
 				t.Errorf("colours %v, want %v", got, test.want)
 			}
 		})

@@ -321,9 +321,12 @@ var volatile = []struct {
 	with string
 }{
 	{reference, "${1}REF"},
+	{regexp.MustCompile(`Visible  from .*, if it is done now`), "Visible  from TIME, if it is done now"},
 	{regexp.MustCompile(`\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z| UTC)`), "TIME"},
 	{regexp.MustCompile(`\b20\d{2}-\d{2}-\d{2}( \d{2}:\d{2})?\b`), "DATE"},
 	{regexp.MustCompile(`\d+\.\d ms`), "N ms"},
+	{regexp.MustCompile(`\b\d\d:\d\d:\d\d UTC`), "CLOCK"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d{5}\b`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`\bms=[\d.]+`), "ms=N"},
 	{regexp.MustCompile(`"took_ms": [\d.]+`), `"took_ms": N`},
 }

@@ -35,8 +35,9 @@ type app struct {
 	env    func(string) string
 	now    func() time.Time
 
-	terminal io.Writer // what stdout writes to
-	config   once      // --config
+	terminal io.Writer      // what stdout writes to
+	zone     *time.Location // of clock times in reports; nil for that of the machine
+	config   once           // --config
 }
 
 // run is the program: it returns the exit code.

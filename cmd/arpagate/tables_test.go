@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/netip"
 	"os"
 	"regexp"
@@ -19,6 +16,7 @@ import (
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/lab"
+	"github.com/arpagate/arpagate/internal/report"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
@@ -31,7 +29,7 @@ var madePart = regexp.MustCompile(`(?s)<!-- ([a-z]+): made by make docs -->\n(.*
 func TestMadeParts(t *testing.T) {
 	parts := map[string]func(*testing.T) string{
 		"presets": presetTable, "findings": findingSections, "hosts": hostTable, "tryit": tryIt,
-		"metrics": metricTable, "labels": labelTable, "fields": logTable,
+		"metrics": metricTable, "labels": labelTable, "fields": logTable, "json": jsonFields, "checks": checkTable,
 	}
 	seen := map[string]bool{}
 	for _, d := range documentsOf(t) {
@@ -76,7 +74,7 @@ func presetTable(t *testing.T) string {
 		{"defer from (`defer_at`)", func(r decision.Rules) string { return threshold(r.DeferAt) }},
 		{"reject from (`reject_at`)", func(r decision.Rules) string { return threshold(r.RejectAt) }},
 		{"patience (`patience_times`, `patience_over`)", func(r decision.Rules) string {
-			return fmt.Sprintf("%d times over %s", r.Patience.Times, span(r.Patience.Over))
+			return fmt.Sprintf("%d times over %s", r.Patience.Times, report.Span(r.Patience.Over))
 		}},
 	} {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", row.name, row.of(careful), row.of(strict))
@@ -241,82 +239,22 @@ func tryIt(t *testing.T) string {
 	return "\n```text\n" + strings.Trim(strings.ReplaceAll(lines, server.Addr().String(), labAddress), "\n") + "\n```\n\n"
 }
 
-// fieldRow is a row of the table of fields in docs/check.md.
-var fieldRow = regexp.MustCompile("(?m)^\\| `([a-z_.\\[\\]]+)`")
-
-// TestFieldsOfJSON compares the table of fields with what check --json prints
-// about the lab world.
-func TestFieldsOfJSON(t *testing.T) {
-	page, err := os.ReadFile("../../docs/check.md")
+// jsonFields is what the schema says of each field of check's document, shape by
+// shape.
+func jsonFields(t *testing.T) string {
+	body, err := os.ReadFile("../../docs/schema/check-1.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed := map[string]bool{}
-	common, answers, _ := strings.Cut(string(page), "| field of an answer |")
-	for prefix, table := range map[string]string{"": common, "answer.": answers} {
-		for _, m := range fieldRow.FindAllStringSubmatch(table, -1) {
-			listed[prefix+m[1]] = true
+	schema := readSchema(t, body)
+	var b strings.Builder
+	b.WriteString("\n### The document\n")
+	schema.table(&b)
+	for _, def := range schema.defs.named {
+		if len(def.fields.named) > 0 {
+			fmt.Fprintf(&b, "\n### %s\n", def.name)
+			def.table(&b)
 		}
 	}
-	printed := map[string]bool{}
-	server, err := lab.Listen(t.Context(), lab.Default(), "127.0.0.1:0", lab.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	// One target for each shape; those that make us wait for an answer are left
-	// out.
-	for _, arguments := range []string{
-		"example.org", "nothere.example.org", "10.0.0.1", "192.0.2.33", "203.0.113.9", "203.0.113.11", "203.0.113.21", "203.0.113.22",
-		"198.51.100.7", "203.0.113.46", "203.0.113.61", "--helo 203.0.113.73 203.0.113.73", "--helo localhost 203.0.113.76",
-	} {
-		var stdout, stderr bytes.Buffer
-		args := append([]string{"check", "--json", "--dns", server.Addr().String()}, strings.Fields(arguments)...)
-		run(args, nothing, strings.NewReader(""), &stdout, &stderr)
-		var value any
-		if err := json.Unmarshal(stdout.Bytes(), &value); err != nil {
-			t.Fatalf("%q: %v\n%s", args, err, &stderr)
-		}
-		walkFields("", value, printed)
-	}
-	for _, field := range slices.Sorted(maps.Keys(printed)) {
-		if !listed[field] && !strings.HasPrefix(field, "[") {
-			t.Errorf("docs/check.md does not tell of the field %q", field)
-		}
-	}
-	for _, field := range slices.Sorted(maps.Keys(listed)) {
-		if !printed[field] && !printed["["+field+"]"] {
-			t.Errorf("docs/check.md tells of a field %q, which no host of the lab world has", field)
-		}
-	}
-}
-
-// sameShapes are the places whose values have a shape told elsewhere.
-var sameShapes = []struct {
-	at *regexp.Regexp
-	as string
-}{
-	{regexp.MustCompile(`^addresses\[\]\.(iprev|findings|decision|helo|source)`), "$1"},
-	{regexp.MustCompile(`^(iprev\.ptr|iprev\.names\[\]\.forward\[\]|helo\.answers\[\]|lookups\[\])\.`), "answer."},
-}
-
-// walkFields collects the paths of all values that are no objects, and in
-// brackets those of objects that are told of as a whole.
-func walkFields(path string, value any, into map[string]bool) {
-	into["["+path+"]"] = true
-	switch v := value.(type) {
-	case map[string]any:
-		for key, inner := range v {
-			walkFields(strings.TrimPrefix(path+"."+key, "."), inner, into)
-		}
-	case []any:
-		for _, inner := range v {
-			walkFields(path+"[]", inner, into)
-		}
-	default:
-		for _, s := range sameShapes {
-			path = s.at.ReplaceAllString(path, s.as)
-		}
-		into[path] = true
-	}
+	return b.String() + "\n"
 }

@@ -9,8 +9,9 @@ import (
 
 // target is what check examines: an address or a name, never both.
 type target struct {
-	Addr netip.Addr // unmapped, without zone; invalid for a name
-	Name dnsname.Name
+	Addr    netip.Addr // unmapped, without zone; invalid for a name
+	Name    dnsname.Name
+	Mailbox bool // the name is the domain of a mail address
 }
 
 // String returns the address or the name.
@@ -46,6 +47,10 @@ func readTarget(s string) (t target, fault string) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		return bracketTarget(inner)
 	}
+	local, domain, mailbox := strings.Cut(s, "@")
+	if mailbox = mailbox && local != "" && !strings.Contains(s, ":") && !strings.Contains(domain, "@"); mailbox {
+		s = domain
+	}
 	if fault := notation(s); fault != "" {
 		return target{}, fault
 	}
@@ -56,7 +61,7 @@ func readTarget(s string) (t target, fault string) {
 	if fault, bad := nameFaults[name.HostFault()]; bad {
 		return target{}, fault
 	}
-	return target{Name: name}, ""
+	return target{Name: name, Mailbox: mailbox}, ""
 }
 
 // bracketTarget reads what follows the "[" of an IPv6 address in brackets.
@@ -84,7 +89,7 @@ func notation(s string) string {
 	case s == "":
 		return "it is empty: name an address, a host or a domain"
 	case s == "-" || strings.HasPrefix(s, "@"):
-		return "neither standard input nor a file is read: name one address, host or domain"
+		return "neither standard input nor a file is read here: name one address, host or domain, or give --list FILE"
 	case strings.HasPrefix(strings.ToLower(s), "ipv6:"):
 		return "write the address without IPv6:"
 	case prefixErr == nil, isRange && isAddr(from) && isAddr(to):
@@ -94,7 +99,7 @@ func notation(s string) string {
 	case strings.Contains(s, "/"):
 		return "one address is examined at a time; name one, without a slash"
 	case strings.Contains(s, "@"):
-		return "name the domain alone, without the mailbox"
+		return "it is no mail address such as you@example.org"
 	}
 	if _, err := netip.ParseAddrPort(s); err == nil {
 		return "name the address alone, without a port"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/reply"
+	"github.com/arpagate/arpagate/internal/report"
 	"github.com/arpagate/arpagate/internal/store"
 )
 
@@ -65,14 +67,14 @@ func (a *app) why(ctx context.Context, which string, limit int, asJSON bool) err
 		}
 		return nil
 	}
-	r := report{paint: a.palette(), width: a.width()}
-	for i, found := range cases {
-		if i > 0 {
-			r.line("")
-		}
-		r.stored(found, reply.Site{AuthservID: c.Site.AuthservID, URL: c.Site.URL})
+	options := report.Options{
+		Width: a.width(), Color: a.palette().On, Words: reply.Site{AuthservID: c.Site.AuthservID, URL: c.Site.URL},
 	}
-	_, err = a.stdout.Write([]byte(r.String()))
+	var texts []string
+	for _, found := range cases {
+		texts = append(texts, report.Case(found, options))
+	}
+	_, err = io.WriteString(a.stdout, strings.Join(texts, "\n"))
 	return err
 }
 
@@ -103,15 +105,5 @@ func days(d time.Duration) string {
 	if d >= 48*time.Hour && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%d days", d/(24*time.Hour))
 	}
-	return span(d)
-}
-
-// stored writes a case of the past.
-func (r *report) stored(c *decision.Case, words reply.Site) {
-	r.line("%s  %s  %s", r.paint.dim(c.Ref), r.paint.dim(c.At.UTC().Format("2006-01-02 15:04:05 UTC")), r.paint.dim("by "+string(c.Conn.Door)))
-	r.headline(c, verdictOf(c))
-	r.helo(c, false)
-	r.findings(c)
-	r.dns(c)
-	r.decision(c, "", answerLine(words, c))
+	return report.Span(d)
 }

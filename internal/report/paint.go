@@ -15,9 +15,11 @@ func (p Palette) with(codes, s string) string {
 	return "\x1b[" + codes + "m" + s + "\x1b[0m"
 }
 
-func (p Palette) bold(s string) string { return p.with("1", s) }
 func (p Palette) copy(s string) string { return p.with("36", s) }
 func (p Palette) good(s string) string { return p.with("1;32", s) }
+
+// Bold paints what names a thing.
+func (p Palette) Bold(s string) string { return p.with("1", s) }
 
 // Dim paints what may be overlooked.
 func (p Palette) Dim(s string) string { return p.with("2", s) }
@@ -28,8 +30,8 @@ func (p Palette) Warn(s string) string { return p.with("1;33", s) }
 // Bad paints what is wrong.
 func (p Palette) Bad(s string) string { return p.with("1;31", s) }
 
-// verdict paints the word of a verdict.
-func (p Palette) verdict(v doctor.Verdict) string {
+// Verdict paints the word of a verdict.
+func (p Palette) Verdict(v doctor.Verdict) string {
 	switch v {
 	case doctor.Pass:
 		return p.good(string(v))

@@ -75,5 +75,5 @@ func Text(x *doctor.Examination, o Options) string {
 func Line(x *doctor.Examination, o Options) string {
 	t := newText(o)
 	s := newSheet(x, o)
-	return t.paint.bold(clean(s.Target)) + "  " + t.paint.verdict(s.Verdict) + "  " + clean(s.short())
+	return t.paint.Bold(clean(s.Target)) + "  " + t.paint.Verdict(s.Verdict) + "  " + clean(s.short())
 }

@@ -254,15 +254,3 @@ func joinNonEmpty(between string, parts ...string) string {
 	}
 	return strings.Join(out, between)
 }
-
-// enumerate joins words for people: "a", "a and b", "a, b and c".
-func enumerate(items []string) string {
-	switch n := len(items); n {
-	case 0:
-		return ""
-	case 1:
-		return items[0]
-	default:
-		return strings.Join(items[:n-1], ", ") + " and " + items[n-1]
-	}
-}

@@ -12,7 +12,7 @@ import (
 // then.
 func Case(c *decision.Case, o Options) string {
 	t := newText(o)
-	t.hanging(t.paint.Dim(clean(c.Ref))+"  ", indent, c.At.UTC().Format("2006-01-02 15:04:05 UTC")+"  by "+string(c.Conn.Door), t.paint.Dim)
+	t.line("%s", t.paint.Dim(clean(c.Ref)+"  "+c.At.UTC().Format("2006-01-02 15:04:05 UTC")+"  by "+string(c.Conn.Door)))
 	fact := "iprev=" + c.Evidence.IPRev.Result.String()
 	switch {
 	case c.Evidence.IPRev.Result == evidence.Unjudged:
@@ -20,7 +20,7 @@ func Case(c *decision.Case, o Options) string {
 	case len(c.Findings) == 0:
 		fact += ", reverse and forward DNS agree"
 	}
-	t.hanging(t.paint.bold(c.Conn.Client.String())+"  "+t.paint.verdict(caseVerdict(c))+"  ", indent, fact, plain)
+	t.hanging(t.paint.Bold(c.Conn.Client.String())+"  "+t.paint.Verdict(caseVerdict(c))+"  ", indent, fact, plain)
 	w := words{options: o, at: c.At}
 	var causes []doctor.Problem
 	for _, f := range c.Findings {

@@ -23,7 +23,7 @@ func newText(o Options) *text {
 const indent = "   "
 
 func (t *text) sheet(s *sheet) {
-	t.hanging(t.paint.bold(clean(s.Target))+"  "+t.paint.verdict(s.Verdict)+"  ", indent, s.Says, plain)
+	t.hanging(t.paint.Bold(clean(s.Target))+"  "+t.paint.Verdict(s.Verdict)+"  ", indent, s.Says, plain)
 	t.rows(s.Rows)
 	if s.Error != "" {
 		t.wrapped(indent, s.Error, plain)
@@ -59,7 +59,7 @@ func (t *text) rows(rows []row) {
 		what, verdict = max(what, len(r.What)), max(verdict, len(r.Verdict))
 	}
 	for _, r := range rows {
-		t.wrapped(indent+pad(clean(r.What), what)+"  "+t.paint.verdict(r.Verdict)+pad("", verdict-len(r.Verdict))+"  ", r.Note, plain)
+		t.wrapped(indent+pad(clean(r.What), what)+"  "+t.paint.Verdict(r.Verdict)+pad("", verdict-len(r.Verdict))+"  ", r.Note, plain)
 	}
 }
 
@@ -72,7 +72,7 @@ func (t *text) bounce(b *bounceWords) {
 		return
 	}
 	t.blank()
-	t.line("%s", t.paint.bold("What came back"))
+	t.line("%s", t.paint.Bold("What came back"))
 	t.wrapped(indent, b.Said+". "+b.Class, plain)
 	t.wrapped(indent, quoted(b.Quote), t.paint.Dim)
 	for _, note := range b.Notes {
@@ -115,7 +115,7 @@ func (t *text) quietOnes(subjects []subject) {
 func (t *text) subject(s *subject) {
 	if s.Title != "" {
 		t.blank()
-		t.line("%s", t.paint.bold(clean(s.Title)))
+		t.line("%s", t.paint.Bold(clean(s.Title)))
 	}
 	t.remark(s.Remark)
 	for i := range s.Problems {
@@ -136,7 +136,7 @@ func (t *text) subject(s *subject) {
 func (t *text) problem(p *problem) {
 	t.blank()
 	word := t.paint.severity(p.Severity) + "  "
-	t.wrapped(word, p.Title, t.paint.bold)
+	t.wrapped(word, p.Title, t.paint.Bold)
 	t.wrapped(indent, p.Text, plain)
 	if len(p.Effects) > 0 {
 		t.hanging(indent+"Follows from it: ", indent, strings.Join(p.Effects, "; "), t.paint.Dim)
@@ -144,7 +144,7 @@ func (t *text) problem(p *problem) {
 	if p.Remedy != nil {
 		t.remedy(p.Remedy)
 	} else {
-		t.wrapped(indent+t.paint.bold("To do")+"  ", p.Catalogue, plain)
+		t.wrapped(indent+t.paint.Bold("To do")+"  ", p.Catalogue, plain)
 	}
 	t.wrapped(indent, p.Code, t.paint.Dim)
 }
@@ -152,7 +152,7 @@ func (t *text) problem(p *problem) {
 // labelled writes a row of a remedy: "Who   the holder of the address …".
 func (t *text) labelled(label, text string) {
 	if text != "" {
-		t.wrapped(indent+t.paint.bold(label)+pad("", 7-len(label))+"  ", text, plain)
+		t.wrapped(indent+t.paint.Bold(label)+pad("", 7-len(label))+"  ", text, plain)
 	}
 }
 
@@ -192,7 +192,7 @@ func (t *text) steps(steps []remedy.Step) {
 		t.wrapped(indent+indent, step.Console, t.paint.copy)
 		t.command(step.Command)
 		if step.Lines != "" {
-			t.wrapped(indent+indent, step.File, t.paint.bold)
+			t.wrapped(indent+indent, step.File, t.paint.Bold)
 			t.paste(step.Lines)
 		}
 	}
@@ -202,7 +202,7 @@ func (t *text) steps(steps []remedy.Step) {
 // of a classless delegation.
 func (t *text) more(r *remedyWords) {
 	for _, o := range r.Others {
-		t.wrapped(indent, "If it is "+o.Title+":", t.paint.bold)
+		t.wrapped(indent, "If it is "+o.Title+":", t.paint.Bold)
 		t.steps(o.Steps)
 		for _, caution := range o.Cautions {
 			t.wrapped(indent+t.paint.Warn("!")+" ", caution, plain)
@@ -267,10 +267,10 @@ func (t *text) receivers(groups []group) {
 	}
 	t.blank()
 	if len(groups) == 1 && groups[0].Effect == receivers.Nothing {
-		t.wrapped(t.paint.bold("Receivers")+"  ", "none of the "+fmt.Sprint(len(groups[0].Names))+" that are known minds", plain)
+		t.wrapped(t.paint.Bold("Receivers")+"  ", "none of the "+fmt.Sprint(len(groups[0].Names))+" that are known minds", plain)
 		return
 	}
-	t.line("%s", t.paint.bold("Receivers"))
+	t.line("%s", t.paint.Bold("Receivers"))
 	longest := 0
 	for _, g := range groups {
 		longest = max(longest, len(g.Says()))
@@ -310,7 +310,7 @@ func (t *text) gate(title string, g *gateWords) {
 		return
 	}
 	t.blank()
-	t.hanging(t.paint.bold(title)+"  ", indent, g.Said, plain)
+	t.hanging(t.paint.Bold(title)+"  ", indent, g.Said, plain)
 	t.wrapped(indent, g.Reply, plain)
 	for _, note := range g.Notes {
 		t.wrapped(indent, note, plain)
@@ -321,7 +321,7 @@ func (t *text) gate(title string, g *gateWords) {
 func (t *text) details(list []detail) {
 	for _, d := range list {
 		t.blank()
-		t.line("%s", t.paint.bold(clean(d.Title)))
+		t.line("%s", t.paint.Bold(clean(d.Title)))
 		for _, e := range d.Entries {
 			t.entry(e)
 		}
