@@ -133,9 +133,11 @@ func (w *walk) all() []finding.Finding {
 // for as long as it may remember the old answer.
 func (w *walk) until(b *bounce.Reading) string {
 	var longest time.Duration
+	known := false // how long an absence is remembered, that is
 	for _, s := range w.subjects {
 		for _, z := range s.zones() {
 			if z.SOA != nil {
+				known = true
 				longest = max(longest, z.SOA.NegativeTTL())
 			}
 			for i := range z.Servers {
@@ -144,10 +146,14 @@ func (w *walk) until(b *bounce.Reading) string {
 		}
 		longest = max(longest, s.iprev().PTR.TTL)
 	}
-	if b.Temporary {
-		return fmt.Sprintf("The mail will go out with the next try, unless the receiver still remembers the old answer, until %s at the latest if the repair was made just now.", clock(w.x.At.Add(longest)))
+	remembers := "remembers the old answer, for some hours if the repair was made just now."
+	if known {
+		remembers = fmt.Sprintf("remembers the old answer, until %s at the latest if the repair was made just now.", clock(w.x.At.Add(longest)))
 	}
-	return fmt.Sprintf("Send the mail again; a receiver that refuses still remembers the old answer, until %s at the latest if the repair was made just now.", clock(w.x.At.Add(longest)))
+	if b.Temporary {
+		return "The mail will go out with the next try, unless the receiver still " + remembers
+	}
+	return "Send the mail again; a receiver that refuses still " + remembers
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

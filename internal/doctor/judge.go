@@ -106,7 +106,12 @@ func (w *walk) ofAddress(s *subject) []finding.Finding {
 		}
 		found = append(found, of...)
 	}
-	found = append(found, s.judged.Findings...)
+	for _, f := range s.judged.Findings {
+		// What an MX host says when it sends is not known: its name is a guess.
+		if f.Code != finding.HeloNotPTR || !s.assumed || s.role == AsHost {
+			found = append(found, f)
+		}
+	}
 	found = append(found, finding.OfChain(s.iprev())...)
 	return append(found, finding.OfLists(s.addr, s.lists)...)
 }

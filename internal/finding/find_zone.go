@@ -298,8 +298,8 @@ func soaFaults(s *evidence.StartOfAuthority) []string {
 		return nil
 	}
 	var faults []string
-	if s.Retry >= s.Refresh {
-		faults = append(faults, fmt.Sprintf("retry (%d s) is not less than refresh (%d s)", s.Retry, s.Refresh))
+	if s.Retry > s.Refresh {
+		faults = append(faults, fmt.Sprintf("retry (%d s) is longer than refresh (%d s)", s.Retry, s.Refresh))
 	}
 	if uint64(s.Expire) <= uint64(s.Refresh)+uint64(s.Retry) {
 		faults = append(faults, fmt.Sprintf("expire (%d s) comes before the second try of a refresh", s.Expire))
