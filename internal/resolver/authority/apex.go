@@ -148,7 +148,7 @@ func (w *walk) delegate(cut dnswire.Delegation) {
 		return
 	}
 	w.zone.Delegated = cut.Names
-	w.zone.More = max(cut.Total-len(cut.Names), 0)
+	w.unnamed = max(cut.Total-len(cut.Names), 0)
 	for _, g := range cut.Glue {
 		w.glue[g.Name] = append(w.glue[g.Name], g.Addr)
 	}

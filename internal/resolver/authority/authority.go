@@ -36,10 +36,13 @@ type Config struct {
 	// Rand gives the ids of queries; crypto/rand.Reader by default.
 	Rand io.Reader
 
-	// Timeout bounds one call of Zone, 12 s by default; Try is how long a server
-	// is awaited before it is asked a second and last time, 1.2 s by default.
-	Timeout time.Duration
-	Try     time.Duration
+	// Timeout bounds one call of Zone, 18 s by default. Patience is how long the
+	// resolver is awaited each time, 4 s by default, so that a dead zone leaves
+	// time to ask its servers; Try is how long a server is awaited before it is
+	// asked a second and last time, 1.2 s by default.
+	Timeout  time.Duration
+	Patience time.Duration
+	Try      time.Duration
 	// Queries bounds the questions to authoritative servers for one call of Zone,
 	// 100 by default; AtOnce those under way for all calls together, 32.
 	Queries int
@@ -75,7 +78,8 @@ func New(cfg Config) (*Authority, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	def(&cfg.Timeout, 12*time.Second)
+	def(&cfg.Timeout, 18*time.Second)
+	def(&cfg.Patience, 4*time.Second)
 	def(&cfg.Try, 1200*time.Millisecond)
 	def(&cfg.Queries, 100)
 	def(&cfg.AtOnce, 32)
@@ -109,7 +113,10 @@ type walk struct {
 	left atomic.Int64 // of the budget of queries
 	glue map[dnsname.Name][]netip.Addr
 
-	named    []dnsname.Name // name servers that have rows
+	named []dnsname.Name // name servers that have rows
+	// unnamed counts those that a set of NS records was cut by; both sets are cut
+	// in the same way, so that the same ones are missing.
+	unnamed  int
 	networks map[netip.Prefix]int
 }
 
@@ -139,7 +146,17 @@ func (a *Authority) Zone(ctx context.Context, q evidence.Question) *evidence.Zon
 
 // ask asks the recursive resolver.
 func (w *walk) ask(questions ...evidence.Question) []evidence.Answer {
-	return w.cfg.DNS.Ask(w.ctx, questions...).Wait()
+	return w.start(questions...)()
+}
+
+// start asks the recursive resolver, and returns what waits for the answers.
+func (w *walk) start(questions ...evidence.Question) func() []evidence.Answer {
+	ctx, cancel := context.WithTimeout(w.ctx, w.cfg.Patience)
+	pending := w.cfg.DNS.Ask(ctx, questions...)
+	return func() []evidence.Answer {
+		defer cancel()
+		return pending.Wait()
+	}
 }
 
 var _ evidence.Authority = (*Authority)(nil)

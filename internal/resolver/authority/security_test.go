@@ -2,6 +2,7 @@ package authority_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,5 +125,40 @@ ns.example.net 192.0.2.53 authoritative 1, found 203.0.113.87 1h0m0s
 	}
 	if s := a.Zone(t.Context(), question("mail.example.com", evidence.A)).Security; s.State != evidence.Secure {
 		t.Errorf("example.com: %+v", s)
+	}
+}
+
+// A dead zone keeps a resolver busy until its patience ends; there is time left to
+// ask the servers all the same.
+func TestDeadZoneAndBusyResolver(t *testing.T) {
+	t.Parallel()
+	w, err := lab.Parse(strings.ReplaceAll(base, "ns 192.0.2.12 113.0.203.in-addr.arpa", "ns 192.0.2.12 113.0.203.in-addr.arpa refused") +
+		"!timeout 203.0.113.9\n!timeout 113.0.203.in-addr.arpa\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := lab.Listen(t.Context(), w, "127.0.0.1:0", lab.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	r, err := resolver.New(resolver.Config{Servers: []netip.AddrPort{server.Addr()}, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	servers, err := w.ListenNameServers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer servers.Close()
+	z := ask(t, w, servers.Map(), func(c *authority.Config) { c.DNS, c.Patience = r, time.Second }).Zone(t.Context(), ptr("203.0.113.9"))
+	want := `zone 113.0.203.in-addr.arpa in ., unknown, serial 7
+ns1.example.net 192.0.2.11 authoritative 7, found mail.example.org 30m0s
+ns2.example.net 192.0.2.12 lame (it answers REFUSED)
+ns2.example.net 2001:db8::12 authoritative 7, found mail.example.org 30m0s
+`
+	if got := told(z); got != want || z.Trouble == nil || z.Trouble.State != evidence.Timeout {
+		t.Errorf("got\n%s", got)
 	}
 }

@@ -67,22 +67,23 @@ func worse(a, b evidence.State) evidence.State {
 // examine asks all servers of the zone, and puts together what they say.
 func (w *walk) examine() {
 	z := w.zone
-	answers := w.ask(
+	said := w.start(
 		evidence.Question{Name: z.Apex, Type: evidence.NS},
 		evidence.Question{Name: z.Apex, Type: evidence.DS},
 		evidence.Question{Name: z.Apex, Type: evidence.DNSKEY},
 		evidence.Question{Name: z.Apex, Type: evidence.SOA},
 	)
-	z.Published = answers[0].Names
-	// Both sets are cut in the same way, so that the same names are missing.
-	z.More = max(answers[0].Total-len(z.Published), z.More)
-	w.rows(slices.Concat(z.Delegated, z.Published))
+	w.rows(z.Delegated) // a dead zone keeps the resolver busy
 	w.serve()
+	answers := said()
+	z.Published = answers[0].Names
+	w.unnamed = max(w.unnamed, answers[0].Total-len(z.Published))
 	if len(z.Published) == 0 {
 		w.published()
-		w.rows(z.Published)
-		w.serve()
 	}
+	w.rows(z.Published)
+	w.serve()
+	z.More += w.unnamed
 	w.chooseSOA()
 	z.Security = security(answers[1], answers[2], answers[3], z)
 }
