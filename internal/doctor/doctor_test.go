@@ -3,6 +3,8 @@ package doctor_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -83,6 +85,44 @@ func TestEachRule(t *testing.T) {
 				t.Errorf("folded under a cause it has nothing to do with: %t", got)
 			}
 		})
+	}
+}
+
+// TestNothingIsLost: whatever is found in one place stands in the report, as a
+// cause or as an effect, and only what is the same in several places is told
+// once.
+func TestNothingIsLost(t *testing.T) {
+	var codes []finding.Code
+	for _, e := range finding.All() {
+		codes = append(codes, e.Code)
+	}
+	addrs := []netip.Addr{netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10"), {}}
+	dice := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		var found []finding.Finding
+		var scopes []int
+		want, got := map[finding.Code]bool{}, map[finding.Code]bool{}
+		for range dice.IntN(13) {
+			scope := dice.IntN(3)
+			addr := addrs[(scope+2)%3]
+			f := finding.Finding{Code: codes[dice.IntN(len(codes))], Args: finding.Args{Address: addr, Zone: dnsname.MustParse("113.0.203.in-addr.arpa")}}
+			if addr.IsValid() {
+				f.Args.Name = dnsname.Reverse(addr)
+			}
+			found, scopes = append(found, f), append(scopes, scope)
+			want[f.Code] = true
+		}
+		total := 0
+		for _, p := range doctor.Told(found, scopes) {
+			got[p.Cause.Code] = true
+			total += 1 + len(p.Effects)
+			for _, e := range p.Effects {
+				got[e.Code] = true
+			}
+		}
+		if total > len(found) || !maps.Equal(got, want) {
+			t.Fatalf("%v became %v, %d of %d", want, got, total, len(found))
+		}
 	}
 }
 

@@ -24,3 +24,17 @@ func Folds(c, e finding.Finding, scopeC, scopeE int) bool {
 	fold(nodes)
 	return nodes[1].cause == 0 && root(nodes, 1) == 0
 }
+
+// Told folds and merges findings in their scopes, and returns the problems.
+func Told(found []finding.Finding, scopes []int) []Problem {
+	nodes := make([]node, len(found))
+	for i := range found {
+		nodes[i] = node{Finding: found[i], scope: scopes[i]}
+	}
+	fold(nodes)
+	var out []Problem
+	for _, g := range merge(grouped(nodes)) {
+		out = append(out, g.Problem)
+	}
+	return out
+}
