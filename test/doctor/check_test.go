@@ -132,8 +132,10 @@ func (s *site) writeConfig(t *testing.T, w *world) string {
 	return s.write(t, fmt.Sprintf(config, s.Path("arpagate.db"), pairs.String(), cmp.Or(w.list, "bl.example.org")), name)
 }
 
-// check examines a world with the built program. The exit code is not looked
-// at: the document has the verdict.
+// exitCodes are those of check, by verdict.
+var exitCodes = map[string]int{"pass": 0, "warn": 1, "fail": 2, "unknown": 3}
+
+// check examines a world with the built program.
 func (s *site) check(t *testing.T, w *world) *report {
 	t.Helper()
 	args := append([]string{"check", w.target, "--json", "--timeout", "60s", "--config", s.writeConfig(t, w)}, w.args...)
@@ -145,6 +147,9 @@ func (s *site) check(t *testing.T, w *world) *report {
 	var r report
 	if jsonErr := json.Unmarshal(stdout.Bytes(), &r); jsonErr != nil {
 		t.Fatalf("%q: %v, %v\n%s\n%s", cmd.Args, err, jsonErr, stdout.Bytes(), stderr.Bytes())
+	}
+	if code := cmd.ProcessState.ExitCode(); code != exitCodes[r.Verdict] {
+		t.Errorf("exit code %d with the verdict %q", code, r.Verdict)
 	}
 	return &r
 }

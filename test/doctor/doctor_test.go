@@ -80,6 +80,9 @@ func newSite(t *testing.T, worlds []world) *site {
 	}
 	for _, h := range s.hosts {
 		s.addLocal(t, h.addr)
+		if h.second.IsValid() {
+			s.addLocal(t, h.second)
+		}
 	}
 	s.startDNS(t, s.universe)
 	s.startMail(t)

@@ -89,7 +89,7 @@ func (s *site) startFarm(t *testing.T, hosts []host) {
 	dir := s.postfixDir(t, "farm")
 	master := masterCF
 	for _, h := range hosts {
-		for _, a := range []netip.Addr{h.addr, twin(h.addr)} {
+		for _, a := range h.addrs() {
 			master += h.service(netip.AddrPortFrom(a, 25), s.certificate(t, h))
 		}
 	}
@@ -123,7 +123,7 @@ func (s *site) startPostfix(t *testing.T, h host, hostname string) {
 	run(t, exec.Command("cp", "-a", "/etc/postfix", etc))
 	tls := "smtpd_tls_chain_files = " + s.certificate(t, h) + "\n"
 	master := masterCF
-	for _, a := range []netip.Addr{h.addr, twin(h.addr)} {
+	for _, a := range h.addrs() {
 		master += fmt.Sprintf("%s inet n - n - - smtpd\n", netip.AddrPortFrom(a, 25))
 	}
 	writeFile(t, filepath.Join(etc, "main.cf"), fmt.Sprintf(mainCF, dir, hostname, tls))
@@ -205,7 +205,7 @@ exec "$2" -d -f "$3"
 func (s *site) startSMTPD(t *testing.T, h host, tail string) *netlab.Process {
 	t.Helper()
 	var listen strings.Builder
-	for _, a := range []netip.Addr{h.addr, twin(h.addr)} {
+	for _, a := range h.addrs() {
 		fmt.Fprintf(&listen, "listen on %s port 25 %s\n", a, tail)
 	}
 	conf := s.write(t, fmt.Sprintf(smtpdConf, listen.String()), "smtpd", "smtpd.conf")

@@ -11,11 +11,21 @@ import (
 type host struct {
 	name    string // with final dot
 	addr    netip.Addr
+	second  netip.Addr // another address of the same server, if valid
 	cert    certificate
 	also    string   // a second name in the certificate
 	options []string // of smtpd(8), in the farm
 	mta     string   // "postfix", "exim", "opensmtpd": one of its own; "none": nobody listens
 	says    string   // what that one calls itself
+}
+
+// addrs are all addresses at which the host listens, with their twins.
+func (h host) addrs() []netip.Addr {
+	out := []netip.Addr{h.addr, twin(h.addr)}
+	if h.second.IsValid() {
+		out = append(out, h.second, twin(h.second))
+	}
+	return out
 }
 
 // certificate says what is wrong with a host's.

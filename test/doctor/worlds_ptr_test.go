@@ -92,11 +92,11 @@ var ptrWorlds = []world{
 	},
 	{
 		name: "six", fault: "IPv6 address without PTR record beside a good IPv4", addr: "2001:db8:113::17", target: "HOST",
+		host: host{second: netip.MustParseAddr("203.0.113.17")},
 		dns: func(u *universe, h host) {
 			forwardOnly(u, h)
-			v4 := netip.MustParseAddr("203.0.113.17")
-			u.address(h.name, v4)
-			u.ptr(v4, h.name)
+			u.address(h.name, h.second)
+			u.ptr(h.second, h.name)
 		},
 		want: []fault{{"ptr-missing", "address-holder"}},
 		mend: (*mender).nsupdate,
