@@ -1,6 +1,7 @@
 package smtpprobe
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (s *session) hello() error {
 	}
 	s.out.EHLOName = firstWord(reply.Lines[0])
 	if step == stepEHLO {
-		s.out.Extensions = reply.Lines[1:]
+		s.out.Extensions = slices.DeleteFunc(slices.Clone(reply.Lines[1:]), untrusted.Text.IsZero)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/smtpprobe"
+	"github.com/arpagate/arpagate/internal/untrusted"
 )
 
 func TestWellBehaved(t *testing.T) {
@@ -100,6 +101,10 @@ func TestGreetings(t *testing.T) {
 			map[string]string{"EHLO": "502 what?", "HELO": "250 old.example.org"},
 			"spoke  ", "mail.example.org", "old.example.org",
 		},
+		{
+			"an extension without a name", "220 mail.example.org", map[string]string{"EHLO": "250-mail.example.org\r\n250-\r\n250 "},
+			"spoke  ", "mail.example.org", "mail.example.org",
+		},
 		{"refused for all", "554 5.7.1 no mail from 192.0.2.1", nil, "turned-away greeting 554 5.7.1 no mail from 192.0.2.1", "", ""},
 		{"refused for now", "421 too busy", nil, "turned-away greeting 421 too busy", "", ""},
 		{"refused in lines", "554-mail.example.org\r\n554 no PTR", nil, "turned-away greeting 554 mail.example.org no PTR", "", ""},
@@ -121,6 +126,9 @@ func TestGreetings(t *testing.T) {
 			got := examine(t, patient, host, plain(tt.greeting, tt.replies))
 			if s := string(got.Outcome) + " " + got.Step + " " + got.Why.String(); s != tt.want {
 				t.Errorf("%s, want %s", s, tt.want)
+			}
+			if slices.ContainsFunc(got.Extensions, untrusted.Text.IsZero) {
+				t.Errorf("extensions %q", got.Extensions)
 			}
 			if got.BannerName.String() != tt.banner || got.EHLOName.String() != tt.ehlo {
 				t.Errorf("banner %q, EHLO %q", got.BannerName, got.EHLOName)
