@@ -27,6 +27,11 @@ func (w *walk) ofBounce() {
 			d.SPF = d.senders.wait()
 			w.domain = &d.MailDomain
 		}
+	case len(b.Addresses) > 0:
+		for _, candidate := range b.Addresses[:min(len(b.Addresses), maxCandidates)] {
+			w.add(AsBounce, dnsname.Name{}, candidate)
+		}
+		w.missing(Pass, "the text names several addresses, and does not tell which of them the receiver saw")
 	case !b.Domain.IsZero() && b.Domain.HostFault() == dnsname.Usable:
 		w.missing(Unknown, "the text does not tell the address that the receiver saw, so the servers of %s are examined", b.Domain)
 		w.x.Target = b.Domain.String()
@@ -37,6 +42,10 @@ func (w *walk) ofBounce() {
 		w.floor = worse(w.floor, Unknown)
 	}
 }
+
+// maxCandidates is the number of addresses that are examined where a text does
+// not tell which of its addresses the receiver saw.
+const maxCandidates = 4
 
 // saw returns the address that the receiver saw.
 func saw(b *bounce.Reading) netip.Addr {

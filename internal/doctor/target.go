@@ -34,8 +34,8 @@ func (t Target) String() string {
 	switch {
 	case t.Address.IsValid():
 		return t.Address.String()
-	case t.Bounce != nil && t.Bounce.Address.IsValid():
-		return t.Bounce.Address.String()
+	case t.Bounce != nil && saw(t.Bounce).IsValid():
+		return saw(t.Bounce).String()
 	case t.Bounce != nil:
 		return "bounce"
 	case len(t.Egress) > 0:

@@ -341,7 +341,7 @@ func change(t *testing.T, p *evidence.SMTP, key, value string) {
 }
 
 // parseTarget reads what to examine: address, name, mailbox, egress or bounce,
-// with the options helo, wanted, class, saw, from and own.
+// with the options helo, wanted and own, and for a bounce saw, names, from and said.
 func parseTarget(t *testing.T, text string) doctor.Target {
 	t.Helper()
 	var target doctor.Target
@@ -362,6 +362,10 @@ func parseTarget(t *testing.T, text string) doctor.Target {
 			target.Bounce = &bounce.Reading{Class: bounce.Class(value)}
 		case "saw":
 			target.Bounce.Address = netip.MustParseAddr(value)
+		case "names":
+			for _, word := range strings.Fields(value) {
+				target.Bounce.Addresses = append(target.Bounce.Addresses, netip.MustParseAddr(word))
+			}
 		case "from":
 			target.Bounce.Domain = dnsname.MustParse(value)
 		case "said":
