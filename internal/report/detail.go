@@ -177,9 +177,12 @@ func serverEntry(s *evidence.NameServer) entry {
 	if s.Address.IsValid() {
 		e.Head += " " + s.Address.String()
 	}
-	if s.Answer.State != evidence.NotAsked {
+	switch {
+	case s.Answer.State.Complete():
 		e.Said += ": " + said(&s.Answer)
 		e.Note = source(&s.Answer)
+	case s.Answer.State != evidence.NotAsked:
+		e.Note = "after " + milliseconds(s.Answer.Took)
 	}
 	if s.SOA != nil {
 		e.Note = joinNonEmpty(", ", e.Note, fmt.Sprintf("serial %d", s.SOA.Serial))

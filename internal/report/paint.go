@@ -37,6 +37,8 @@ func (p Palette) Verdict(v doctor.Verdict) string {
 		return p.good(string(v))
 	case doctor.Fail:
 		return p.Bad(string(v))
+	case unjudged:
+		return p.Dim(string(v))
 	default:
 		return p.Warn(string(v))
 	}

@@ -119,10 +119,18 @@ func (w words) rows(x *doctor.Examination) []row {
 	}
 	for i := range x.Servers {
 		s := &x.Servers[i]
-		rows = append(rows, row{What: s.SMTP.Peer.Addr().String(), Verdict: s.Verdict, Note: joinNonEmpty(" ", s.SMTP.Host.String(), portNote(s.SMTP))})
+		verdict := s.Verdict
+		if verdict == doctor.Pass && s.SMTP.Outcome != evidence.Spoke {
+			verdict = unjudged
+		}
+		rows = append(rows, row{What: s.SMTP.Peer.Addr().String(), Verdict: verdict, Note: joinNonEmpty(" ", s.SMTP.Host.String(), portNote(s.SMTP))})
 	}
 	return rows
 }
+
+// unjudged stands for the verdict on a server that could not be looked at, and
+// did not have to be.
+const unjudged doctor.Verdict = "-"
 
 // portNote says how far one came with a mail server.
 func portNote(m *evidence.SMTP) string {
@@ -179,7 +187,11 @@ func (s *sheet) says(x *doctor.Examination) string {
 		}
 	}
 	if refuse, of := refusing(x); refuse > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d known receivers refuse its mail or put it off", refuse, of))
+		verbs := "refuse its mail or put it off"
+		if refuse == 1 {
+			verbs = "refuses its mail or puts it off"
+		}
+		parts = append(parts, fmt.Sprintf("%d of %d known receivers %s", refuse, of, verbs))
 	}
 	return strings.Join(parts, "; ")
 }
