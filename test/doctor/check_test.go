@@ -15,9 +15,12 @@ import (
 
 // report is the JSON document of check, as far as it is looked at.
 type report struct {
-	Target    string    `json:"target"`
-	Verdict   string    `json:"verdict"`
-	Partial   bool      `json:"partial"`
+	Target  string `json:"target"`
+	Verdict string `json:"verdict"`
+	Partial bool   `json:"partial"`
+	Now     *struct {
+		State string `json:"state"`
+	} `json:"now"`
 	Problems  []problem `json:"problems"`
 	Addresses []struct {
 		Address  netip.Addr `json:"address"`

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -55,6 +56,26 @@ func (m *mender) nsupdate() {
 		m.t.Fatalf("nsupdate: %v\n%s\nscript:\n%s", err, out, script)
 	}
 	m.again()
+}
+
+// refusal is the reply of a receiver to the world's host, as a mail log has it.
+const refusal = `Nov 23 02:50:31 mail postfix/smtp[811]: 4ZxY: to=<someone@example.com>, relay=mx.example.com[192.0.2.26]:25, ` +
+	`delay=1, delays=0/0/1/0, dsn=5.7.25, status=bounced (host mx.example.com[192.0.2.26] said: 550-5.7.25 [%s] ` +
+	`The IP address sending this message does not have a PTR record setup (in reply to end of DATA command))` + "\n"
+
+// bounce reads what came back before the repair and after it.
+func (m *mender) bounce() {
+	file := m.s.write(m.t, fmt.Sprintf(refusal, m.world.addr), "bounce.log")
+	w := *m.world
+	w.target = "--bounce=" + file
+	for _, want := range []string{"still-wrong", "fine-now"} {
+		if r := m.s.check(m.t, &w); r.Now == nil || r.Now.State != want {
+			m.t.Errorf("the bounce is compared as %+v, want %s:\n%s", r.Now, want, r.describe())
+		}
+		if want == "still-wrong" {
+			m.nsupdate()
+		}
+	}
 }
 
 // zoneFile puts the lines into the zone's file, raises the serial and has the

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -40,7 +41,7 @@ smtpd_tls_security_level = may
 smtpd_tls_loglevel = 1
 tls_random_source = dev:/dev/urandom
 in_flow_delay = 0
-max_idle = 10s
+max_idle = 1h
 myhostname = %[2]s
 %[3]s`
 
@@ -96,9 +97,7 @@ func (s *site) startFarm(t *testing.T, hosts []host) {
 	s.write(t, fmt.Sprintf(mainCF, dir, "farm.example.net", ""), "farm", "main.cf")
 	s.write(t, master, "farm", "master.cf")
 	p := s.Start(t, "farm", "postfix", "-c", dir, "start-fg")
-	for _, h := range hosts {
-		s.awaitSMTP(t, p, h.addr)
-	}
+	s.awaitSMTP(t, p, hosts...)
 }
 
 // service is the host's entry in master.cf(5).
@@ -129,7 +128,7 @@ func (s *site) startPostfix(t *testing.T, h host, hostname string) {
 	writeFile(t, filepath.Join(etc, "main.cf"), fmt.Sprintf(mainCF, dir, hostname, tls))
 	writeFile(t, filepath.Join(etc, "master.cf"), master)
 	p := s.Start(t, "postfix", "postfix", "start-fg")
-	s.awaitSMTP(t, p, h.addr)
+	s.awaitSMTP(t, p, h)
 }
 
 // debian is where test/setup unpacks the packages that apt can't install
@@ -179,7 +178,7 @@ func (s *site) startExim(t *testing.T, h host, first string) *netlab.Process {
 	run(t, exec.Command("chown", "-R", fmt.Sprint(eximUser), s.Path("exim")))
 	run(t, exec.Command("chown", "root", conf))
 	p := s.Start(t, "exim", debian(t, "usr/sbin/exim4"), "-bdf", "-C", conf)
-	s.awaitSMTP(t, p, h.addr)
+	s.awaitSMTP(t, p, h)
 	return p
 }
 
@@ -213,18 +212,37 @@ func (s *site) startSMTPD(t *testing.T, h host, tail string) *netlab.Process {
 		t.Fatal(err)
 	}
 	p := s.Start(t, "smtpd", "sh", "-c", smtpdStart, "sh", s.Path("smtpd", "run"), debian(t, "usr/sbin/smtpd"), conf)
-	s.awaitSMTP(t, p, h.addr)
+	s.awaitSMTP(t, p, h)
 	return p
 }
 
-// awaitSMTP returns when somebody listens on port 25 of the address.
-func (s *site) awaitSMTP(t *testing.T, p *netlab.Process, a netip.Addr) {
+// awaitSMTP returns when all hosts have greeted, each where the doctor will ask.
+// A process that has to be started first is late, as if it were on purpose.
+func (s *site) awaitSMTP(t *testing.T, p *netlab.Process, hosts ...host) {
 	t.Helper()
-	netlab.Eventually(t, 20*time.Second, "port 25 of "+a.String(), func() bool {
-		if p.Exited() {
-			t.Fatalf("the mail server at %s ended:\n%s", a, p.Log())
+	var conns []net.Conn
+	for _, h := range hosts {
+		target := netip.AddrPortFrom(twin(h.addr), 25).String()
+		netlab.Eventually(t, 20*time.Second, "a connection to "+target, func() bool {
+			if p.Exited() {
+				t.Fatalf("the mail server at %s ended:\n%s", target, p.Log())
+			}
+			conn, err := s.Server.Dial(t.Context(), netip.Addr{}, "tcp", target)
+			if err == nil {
+				conns = append(conns, conn)
+			}
+			return err == nil
+		})
+	}
+	for _, conn := range conns {
+		if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
 		}
-		conn, err := s.Server.Dial(t.Context(), netip.Addr{}, "tcp", netip.AddrPortFrom(a, 25).String())
-		return err == nil && conn.Close() == nil
-	})
+		if _, err := conn.Read(make([]byte, 512)); err != nil {
+			t.Fatalf("no greeting from %s: %v", conn.RemoteAddr(), err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

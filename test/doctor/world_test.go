@@ -47,7 +47,8 @@ type fault struct {
 // world is a target with at most one planted fault.
 type world struct {
 	name string
-	// fault says in words what was planted; empty where nothing was.
+	// fault says in words what was planted; empty where nothing was, or what
+	// another world has too.
 	fault string
 	// addr is that of the mail server mail.NAME.example.net. It has a PTR record
 	// and an address record, unless ptr, forward or dns say otherwise.

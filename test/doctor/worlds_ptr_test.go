@@ -80,6 +80,12 @@ var ptrWorlds = []world{
 		mend: (*mender).nsupdate,
 	},
 	{
+		// What came back says the same as the DNS, until it is mended.
+		name: "bounced", addr: "203.0.113.22", dns: forwardOnly,
+		want: []fault{{"ptr-missing", "address-holder"}},
+		mend: (*mender).bounce,
+	},
+	{
 		// The name servers bear the host's domain, so no provider is waited for.
 		name: "own-zone", fault: "no PTR record, the reverse zone is one's own", addr: "203.0.113.19", host: host{name: "mail.own-zone.example.org."}, dns: forwardOnly,
 		want: []fault{{"ptr-missing", "address-holder"}},
