@@ -16,7 +16,8 @@ import (
 )
 
 // document is the JSON document of check, schema 1: docs/schema/check-1.json.
-// Its iprev, findings, decision, helo and source are those of the worst address.
+// Its iprev, decision, helo and source are those of the worst address, and its
+// findings those of the target as a whole and of that address.
 type document struct {
 	Schema   int                  `json:"schema"`
 	Target   string               `json:"target"`
@@ -106,7 +107,8 @@ func newDocument(x *doctor.Examination, o Options) *document {
 	}
 	if worst >= 0 {
 		a := &d.Addresses[worst]
-		d.IPRev, d.Findings, d.Decision, d.Helo, d.Source = &a.IPRev, a.Findings, &a.Decision, &a.Helo, &a.Source
+		d.IPRev, d.Decision, d.Helo, d.Source = &a.IPRev, &a.Decision, &a.Helo, &a.Source
+		d.Findings = append(d.Findings, a.Findings...)
 	}
 	return d
 }
