@@ -26,6 +26,7 @@ import (
 	"github.com/arpagate/arpagate/internal/reply"
 	"github.com/arpagate/arpagate/internal/resolver"
 	"github.com/arpagate/arpagate/internal/store"
+	"github.com/arpagate/arpagate/internal/watch"
 )
 
 // daemon is the gate with everything around it: what serve runs.
@@ -39,6 +40,7 @@ type daemon struct {
 	mask     *gate.Mask
 	gate     *gate.Gate
 	metrics  *metrics.Metrics
+	watcher  *watch.Watcher // nil where nothing is watched
 	ready    atomic.Bool
 
 	policy       *policyd.Handler
@@ -169,6 +171,9 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	serve("store", func() error { return d.store.Run(ctx) })
 	group.Go(func() { d.watch(ctx) })
+	if d.watcher != nil {
+		group.Go(func() { d.watcher.Run(ctx) })
+	}
 	d.ready.Store(true)
 	<-ctx.Done()
 	d.ready.Store(false)
@@ -218,6 +223,8 @@ func startOnly(a, b *config.Config) []string {
 		{"[dns]", a.DNS, b.DNS},
 		{"[store]", a.Store, b.Store},
 		{"[log]", a.Log, b.Log},
+		{"[doctor]", a.Doctor, b.Doctor},
+		{"[watch]", a.Watch, b.Watch},
 	} {
 		if !reflect.DeepEqual(table.a, table.b) {
 			names = append(names, table.name)

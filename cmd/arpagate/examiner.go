@@ -49,6 +49,7 @@ type examinerOptions struct {
 	noSMTP, noLists bool
 	lab             bool
 	progress        func(doctor.Event)
+	memory          evidence.Rememberer // nil: the store of the configuration, where there is one
 }
 
 // openExaminer makes a doctor of the configuration. close lets go of everything.
@@ -76,7 +77,9 @@ func (a *app) openExaminer(ctx context.Context, c *config.Config, o examinerOpti
 	engine := gate.Config{
 		DNS: x.dns, Policy: policyOf(c, rules), Now: x.now, Rand: randomBits, Budget: c.Doctor.Timeout, Thorough: true,
 	}
-	if db := a.lists(ctx, c); db != nil && !o.lab {
+	if o.memory != nil {
+		engine.Memory = o.memory
+	} else if db := a.lists(ctx, c); db != nil && !o.lab {
 		x.later(func() { _ = db.Close(context.WithoutCancel(ctx)) })
 		engine.Memory = db
 	}

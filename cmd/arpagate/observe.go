@@ -17,6 +17,7 @@ func (d *daemon) observe() {
 	d.observeDoors()
 	d.observeStore()
 	d.observeResolver()
+	d.observeWatch()
 	m.Counter("arpagate_log_dropped_lines_total", "Log lines lost because the log could not be written.", func() float64 {
 		return float64(d.lines.Dropped())
 	}, nil)

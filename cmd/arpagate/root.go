@@ -18,6 +18,7 @@ func commands() []func(*app) *cobra.Command {
 		newServeCommand,
 		newCheckCommand,
 		newClassifyCommand,
+		newWatchCommand,
 		newWhyCommand,
 		newListCommand,
 		newLabCommand,

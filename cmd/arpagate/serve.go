@@ -72,6 +72,7 @@ func (a *app) serve(ctx context.Context, withLab bool) error {
 		d.log.Warn("systemd passed a socket that no address in [listen] names", "name", name)
 	}
 	_ = inherited.Close()
+	defer a.watchBeside(ctx, d)()
 	d.announce()
 	if withLab {
 		path = "" // the lab's settings are not those of the file

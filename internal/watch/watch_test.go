@@ -59,7 +59,9 @@ type bench struct {
 	play  found
 	told  []string
 	fail  bool
-	kept  map[string][]byte
+	// broken makes every examination panic.
+	broken bool
+	kept   map[string][]byte
 }
 
 func (b *bench) Name() string { return "test" }
@@ -101,7 +103,12 @@ func (b *bench) start(t *testing.T) {
 	t.Helper()
 	w, err := watch.New(t.Context(), watch.Config{
 		Targets: []string{target}, Every: time.Hour, Patience: watch.Patience{Times: 2, Unknown: 3},
-		Examine:   func(context.Context, string) *doctor.Examination { return b.play.examination(b.now()) },
+		Examine: func(context.Context, string) *doctor.Examination {
+			if b.broken {
+				panic("planted")
+			}
+			return b.play.examination(b.now())
+		},
 		Keeper:    b,
 		Notifiers: []watch.Notifier{b},
 		Now:       b.now,
@@ -289,5 +296,14 @@ func TestCutShort(t *testing.T) {
 	b.Once(ctx)
 	if s := b.States()[0]; s.Verdict != doctor.Fail || len(s.Waiting) != 0 {
 		t.Errorf("state after two interrupted examinations: %+v", s)
+	}
+}
+
+// TestFault: a fault of ours in an examination is logged, and ends nothing else.
+func TestFault(t *testing.T) {
+	b := newBench(t)
+	b.broken = true
+	if next := b.Tick(t.Context()); next.Sub(start) != time.Hour {
+		t.Errorf("the next examination comes after %s, want 1h", next.Sub(start))
 	}
 }

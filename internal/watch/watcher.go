@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +43,8 @@ type Config struct {
 	Log       *slog.Logger
 	// Parallel bounds the examinations at one time; 0 means 2.
 	Parallel int
+	// Quiet leaves the changes out of the log, for somebody is told anyhow.
+	Quiet bool
 }
 
 // Watcher examines targets when they are due. Its methods may be called at the
@@ -144,11 +148,25 @@ func (w *Watcher) run(ctx context.Context, targets []string) {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			if ctx.Err() == nil {
-				w.examine(ctx, target)
+				w.guarded(ctx, target)
 			}
 		})
 	}
 	group.Wait()
+}
+
+// guarded keeps a fault of ours with one target from the others, and from the
+// gate that may run beside.
+func (w *Watcher) guarded(ctx context.Context, target string) {
+	defer func() {
+		if value := recover(); value != nil {
+			w.cfg.Log.Error("an examination ended in a fault of arpagate", "target", target, "panic", value, "stack", string(debug.Stack()))
+			w.mu.Lock()
+			w.states[target].Next = w.cfg.Now().Add(w.cfg.Every)
+			w.mu.Unlock()
+		}
+	}()
+	w.examine(ctx, target)
 }
 
 // examine looks at one target, keeps what it found, and then tells: a change is
@@ -158,16 +176,8 @@ func (w *Watcher) examine(ctx context.Context, target string) {
 	if ctx.Err() != nil {
 		return // cut short by the end of the program: not a result
 	}
-	now := Of(e)
-	w.mu.Lock()
-	s := w.states[target]
-	change := s.step(now, w.cfg.Patience)
-	s.schedule(now, w.cfg.Now(), w.cfg.Every)
-	if change != nil && !(change.First && len(change.Appeared) == 0) {
-		w.owe(s, *change)
-	}
-	w.mu.Unlock()
-	if change != nil {
+	change := w.take(target, Of(e))
+	if change != nil && !w.cfg.Quiet {
 		w.log(change)
 	}
 	w.save(ctx, target)
@@ -185,6 +195,20 @@ func (w *Watcher) catchUp(ctx context.Context) {
 			w.tell(ctx, target)
 		}
 	}
+}
+
+// take makes the snapshot part of the state, and returns the change that it
+// confirms. That a target was well from the start is news to nobody.
+func (w *Watcher) take(target string, now Snapshot) *Change {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.states[target]
+	change := s.step(now, w.cfg.Patience)
+	s.schedule(now, w.cfg.Now(), w.cfg.Every)
+	if change != nil && !(change.First && len(change.Appeared) == 0) {
+		w.owe(s, *change)
+	}
+	return change
 }
 
 func (w *Watcher) owe(s *State, c Change) {
@@ -265,7 +289,7 @@ func (w *Watcher) States() []State {
 	out := make([]State, 0, len(w.cfg.Targets))
 	for _, target := range w.cfg.Targets {
 		s := *w.states[target]
-		s.Problems, s.Waiting = slices.Clone(s.Problems), slices.Clone(s.Waiting)
+		s.Problems, s.Waiting, s.Owed = slices.Clone(s.Problems), slices.Clone(s.Waiting), maps.Clone(s.Owed)
 		out = append(out, s)
 	}
 	return out
