@@ -174,8 +174,13 @@ func (w *walk) iprevs(of func(*subject) bool) []*evidence.IPRev {
 	return out
 }
 
+// mute are the findings that a list told us nothing. They are shown, but whether
+// a third party answers our resolver says nothing of the server: with the usual
+// lists and a resolver that many share, no verdict would ever be certain.
+var mute = []finding.Code{finding.ListRefused, finding.ListBroken, finding.ListSilent}
+
 // sum makes the verdicts. Each finding counts where it was made, except one that
-// rests on an answer which nobody else may get.
+// rests on an answer which nobody else may get, and the silence of a list.
 func (w *walk) sum(nodes []node) {
 	verdict := make([]Verdict, len(w.subjects)+1)
 	smtp := make([]Verdict, len(w.subjects)+1)
@@ -187,6 +192,9 @@ func (w *walk) sum(nodes []node) {
 		of := verdict
 		if n.smtp {
 			of = smtp
+		}
+		if slices.Contains(mute, n.Code) {
+			continue
 		}
 		if at := root(nodes, i); at == i || nodes[at].Code != finding.ResolverDiffers {
 			of[n.scope] = worse(of[n.scope], verdicts[n.Severity])
