@@ -41,11 +41,15 @@ func rank(s finding.Severity) int {
 	return slices.Index([]finding.Severity{finding.Failure, finding.Unknown, finding.Warn, finding.Info}, s)
 }
 
+// aside are findings that a DNS list told us nothing: they say something of our
+// resolver, or of the list, and nothing of the server.
+var aside = []finding.Code{finding.ListRefused, finding.ListBroken, finding.ListSilent}
+
 // problems splits what must be put right from what is only worth knowing.
 func (w words) problems(list []doctor.Problem) (wrong, notices []problem) {
 	for i := range list {
 		p := w.problem(&list[i])
-		if p.Severity == finding.Info {
+		if p.Severity == finding.Info || slices.Contains(aside, list[i].Cause.Code) {
 			notices = append(notices, p)
 		} else {
 			wrong = append(wrong, p)

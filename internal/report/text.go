@@ -256,7 +256,7 @@ func (t *text) notices(list []problem) {
 	}
 	t.blank()
 	for i := range list {
-		t.wrapped(t.paint.Dim("info")+"  ", joinNonEmpty(". ", list[i].Title, list[i].Text), plain)
+		t.hanging(t.paint.severity(list[i].Severity)+"  ", indent+indent, joinNonEmpty(". ", list[i].Title, list[i].Text), plain)
 	}
 }
 
