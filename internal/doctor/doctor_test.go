@@ -389,6 +389,24 @@ func TestRemediesAndReceivers(t *testing.T) {
 	}
 }
 
+// TestReceiversOfTheUnknown: receivers ask their own resolvers. Where ours answers
+// nothing, nothing is known of what they see; where the sender's zone is at
+// fault, they meet that too.
+func TestReceiversOfTheUnknown(t *testing.T) {
+	for world, known := range map[string]bool{"dns-dead-address": false, "zone-lame-all": true} {
+		archive, err := txtar.ParseFile("testdata/worlds/" + world + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, section(archive, "world"))
+		s.servers = parseServers(t, section(archive, "smtp"))
+		x := doctor.New(s.config()).Examine(t.Context(), parseTarget(t, section(archive, "target")))
+		if got := len(x.Addresses[0].Receivers) > 0; got != known {
+			t.Errorf("%s: receivers %v, want %v", world, got, known)
+		}
+	}
+}
+
 // TestALongChainIsToldOnce, though our resolver and the zone's servers both tell
 // of it.
 func TestALongChainIsToldOnce(t *testing.T) {

@@ -222,9 +222,12 @@ func (w *walk) sum(nodes []node) {
 	}
 }
 
-// receivers says what receivers do with the address.
+// receivers says what receivers do with the address. They ask their own
+// resolvers: where ours got no answer, and its zone could not be found to ask it
+// ourselves, nothing is known of what they see.
 func (w *walk) receivers(s *subject) (verdicts []receivers.Verdict) {
-	if w.Judge == nil || s.iprev().Result == evidence.Unjudged {
+	blind := s.iprev().Result == evidence.TempError && (s.reverse == nil || s.reverse.Apex.IsZero())
+	if w.Judge == nil || blind || s.iprev().Result == evidence.Unjudged {
 		return nil
 	}
 	defer w.survive("the receivers' verdicts on " + s.addr.String())
