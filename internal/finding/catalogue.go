@@ -81,7 +81,7 @@ var gateEntries = []Entry{
 		Code: DNSTrouble, Title: "The DNS gave no complete answer", Detail: "7.25", RFC: "RFC 8601 §2.7.3",
 		Remedy: "If other addresses can be looked up, whoever runs the name servers of this zone must make them answer; if none can, the fault lies with the DNS server that was asked. Until then nothing is held against the address, and mail is only asked to come back later.",
 		text: func(a Args) string {
-			return fmt.Sprintf("The question for %s ended with %s%s%s. A question that was not answered is not an absence: the result is temperror.", a.Name, a.State.Mnemonic(), asked(a.Server), because(a.Why))
+			return fmt.Sprintf("The question for %s %s%s%s. A question that was not answered is not an absence: the result is temperror.", a.Name, ending(a.State), asked(a.Server), because(a.Why))
 		},
 		fact: func(a Args) string { return fmt.Sprintf("reverse DNS of %s could not be checked", a.Address) },
 	},
@@ -230,6 +230,14 @@ func familyOf(a Args) evidence.Type {
 		return evidence.A
 	}
 	return evidence.AAAA
+}
+
+// ending says how a question ended that was not answered.
+func ending(s evidence.State) string {
+	if s == evidence.Failed {
+		return "failed"
+	}
+	return "ended with " + s.Mnemonic()
 }
 
 func asked(server netip.AddrPort) string {
