@@ -21,6 +21,7 @@ type checkFlags struct {
 	helo    *string // nil without the flag; "" is a client that gives no name
 	name    string
 	mta     string
+	holder  string // --provider
 	bounce  string
 	list    string
 	me      bool
@@ -72,6 +73,7 @@ func newCheckCommand(a *app) *cobra.Command {
 	f.StringVar(&helo, "helo", "", "examine this HELO `NAME`, which the server says when it sends")
 	f.StringVar(&flags.name, "name", "", "the `NAME` that the address should have")
 	f.StringVar(&flags.mta, "mta", "", "write the steps for this mail server, `MTA` such as postfix, when its greeting does not tell")
+	f.StringVar(&flags.holder, "provider", "", "write the steps for this `PROVIDER` such as hetzner-cloud, when the address does not tell")
 	f.StringVar(&flags.bounce, "bounce", "", "read a non-delivery report, SMTP reply or log line from `FILE`, - for standard input, and examine the sender in it")
 	f.StringVar(&flags.list, "list", "", fmt.Sprintf("examine the targets in `FILE`, - for standard input, one a line and at most %d", maxListed))
 	f.BoolVar(&flags.me, "me", false, "examine the addresses that this machine sends from")
@@ -107,7 +109,7 @@ func (a *app) check(ctx context.Context, args []string, flags checkFlags) error 
 	progress := a.newProgress()
 	defer progress.clear()
 	x, err := a.openExaminer(ctx, c, examinerOptions{
-		servers: flags.servers, mta: flags.mta, noSMTP: flags.noSMTP, noLists: flags.noLists, lab: flags.lab, progress: progress.tell,
+		servers: flags.servers, mta: flags.mta, provider: flags.holder, noSMTP: flags.noSMTP, noLists: flags.noLists, lab: flags.lab, progress: progress.tell,
 	})
 	if err != nil {
 		return err

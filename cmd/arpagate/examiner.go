@@ -45,7 +45,7 @@ type examiner struct {
 // examinerOptions are what the flags of a command say.
 type examinerOptions struct {
 	servers         []string // --dns
-	mta             string
+	mta, provider   string
 	noSMTP, noLists bool
 	lab             bool
 	progress        func(doctor.Event)
@@ -83,7 +83,7 @@ func (a *app) openExaminer(ctx context.Context, c *config.Config, o examinerOpti
 		x.later(func() { _ = db.Close(context.WithoutCancel(ctx)) })
 		engine.Memory = db
 	}
-	d := doctor.Config{Gate: gate.New(engine), DNS: x.dns, SPF: spf.Senders, MTA: o.mta, Now: x.now, Progress: o.progress}
+	d := doctor.Config{Gate: gate.New(engine), DNS: x.dns, SPF: spf.Senders, MTA: o.mta, Provider: o.provider, Now: x.now, Progress: o.progress}
 	if err := x.probes(&d, o); err != nil {
 		return nil, err
 	}
@@ -168,6 +168,9 @@ func books(d *doctor.Config) error {
 	}
 	if d.MTA != "" && !slices.Contains(recipes.Servers(), d.MTA) {
 		return usagef("check: --mta %+q is not known: known are %s", d.MTA, enumerated(recipes.Servers()))
+	}
+	if d.Provider != "" && !slices.Contains(recipes.Providers(), d.Provider) {
+		return usagef("check: --provider %+q is not known: known are %s", d.Provider, enumerated(recipes.Providers()))
 	}
 	rules, err := receivers.Open()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/arpagate/arpagate/internal/config"
 	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/doctor"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/facts"
 	"github.com/arpagate/arpagate/internal/finding"
@@ -81,6 +82,7 @@ func TestMetricNames(t *testing.T) {
 // labelValues are the values that each label may have.
 func labelValues() map[string][]string {
 	values := map[string][]string{
+		"verdict": {string(doctor.Pass), string(doctor.Warn), string(doctor.Unknown), string(doctor.Fail)},
 		"door": {"policy", "milter"},
 		"reason": {
 			string(decision.Authenticated), string(decision.SpecialSource), string(decision.NoAddress), string(decision.OwnNetwork),

@@ -38,9 +38,10 @@ type Config struct {
 	// Remedy says how to put a finding right, Judge what receivers do.
 	Remedy func(remedy.Input) *remedy.Remedy
 	Judge  func(receivers.Identity) []receivers.Verdict
-	// MTA names the mail server for the remedies; empty: recognised.
-	MTA string
-	Now func() time.Time
+	// MTA names the mail server for the remedies, Provider the holder of the
+	// addresses; empty: recognised.
+	MTA, Provider string
+	Now           func() time.Time
 	// Progress is told of each part that begins or ends, one call at a time; nil:
 	// nobody is.
 	Progress func(Event)

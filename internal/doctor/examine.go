@@ -159,8 +159,8 @@ func (w *walk) forwardZones(s *subject, names []dnsname.Name) []*part[*evidence.
 	return out
 }
 
-// leading are the PTR names, the name wanted and that of the host. Of many PTR
-// names the first ones stand for all.
+// leading are the PTR names, the names wanted and said in HELO, and that of the
+// host. Of many PTR names the first ones stand for all.
 func (w *walk) leading(s *subject) []dnsname.Name {
 	var names []dnsname.Name
 	r := s.iprev()
@@ -172,7 +172,7 @@ func (w *walk) leading(s *subject) []dnsname.Name {
 			names = append(names, r.Names[i].Name)
 		}
 	}
-	return append(names, w.target.Wanted, s.host)
+	return append(names, w.target.Wanted, s.view().Helo.Name, s.host)
 }
 
 func familyOf(addr netip.Addr) evidence.Type {

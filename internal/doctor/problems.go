@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
+	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/remedy"
 )
@@ -148,7 +149,7 @@ func (w *walk) remedy(g *group) *remedy.Remedy {
 		return nil
 	}
 	defer w.survive("the remedy for " + string(g.Cause.Code))
-	in := remedy.Input{Finding: g.Cause, MTA: w.MTA, Now: w.x.At, Wanted: w.target.Wanted}
+	in := remedy.Input{Finding: g.Cause, MTA: w.MTA, Provider: w.Provider, Now: w.x.At, Wanted: w.target.Wanted}
 	// The remedy for the host's IPv6 address is that for the record, and another
 	// way out.
 	if at := slices.IndexFunc(g.Effects, func(f finding.Finding) bool { return f.Code == finding.IPv6NoPTR }); at >= 0 {
@@ -158,8 +159,19 @@ func (w *walk) remedy(g *group) *remedy.Remedy {
 		s := w.subjects[g.places[at]-1]
 		in.Address, in.View, in.Reverse, in.Forward, in.Origin, in.SMTP = s.addr, s.view(), s.reverse, s.forward, s.origin, s.smtp
 		in.Names = namesInUse(s)
+		in.Page = pageOf(s.lists, g.Cause.Args.Zone)
 	}
 	return w.Remedy(in)
+}
+
+// pageOf returns the page of the list of a zone.
+func pageOf(lists []evidence.ListAnswer, zone dnsname.Name) string {
+	for i := range lists {
+		if lists[i].Zone == zone {
+			return lists[i].Page
+		}
+	}
+	return ""
 }
 
 // namesInUse are the names that would do for an address: the host that led to

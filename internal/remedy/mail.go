@@ -70,6 +70,9 @@ func (j *job) listed() {
 		j.out.Who = "the operator of " + zone.String()
 	}
 	j.out.Do = fmt.Sprintf("End the cause of the listing first, then ask for the removal of %s on the list's own page.", j.address())
+	if j.Page != "" {
+		j.out.Contact = strings.ReplaceAll(j.Page, "%s", j.Address.String())
+	}
 	j.say("Read the reason: the TXT record and the page of the list say why the address is listed.")
 	if j.View != nil && j.View.IPRev.Result != evidence.Pass {
 		j.say("Put the reverse DNS right before you ask: many lists don't remove an address without it.")

@@ -259,9 +259,13 @@ func (j *job) publish() {
 	r.Visible = When(j.Now, false, Change{What: family(j.Address).String() + " record", Zone: z})
 }
 
+// root is no zone that anybody looks after for one host: a resolver that finds no
+// closer one has not found it.
+var root = dnsname.MustParse(".")
+
 func zoneWho(z *evidence.Zone, name dnsname.Name) string {
 	switch {
-	case z != nil && !z.Apex.IsZero():
+	case z != nil && !z.Apex.IsZero() && z.Apex != root:
 		return fmt.Sprintf("whoever runs the zone %s on %s", z.Apex, listNames(serverNames(z)))
 	case !name.IsZero():
 		return "whoever runs the DNS zone of " + name.String()
@@ -276,6 +280,7 @@ func (j *job) longChain() {
 	if arpa := dnsname.MustParse("arpa"); name.IsZero() || name.Under(arpa) {
 		if j.setPTR(); j.out.Party == AddressHolder {
 			j.out.Do = fmt.Sprintf("Have the PTR record of %s reached by one alias at most (RFC 2317).", j.address())
+			j.straighten()
 		}
 		return
 	}
@@ -283,6 +288,26 @@ func (j *job) longChain() {
 	j.out.Party, j.out.Who, j.out.Contact = ZoneOperator, zoneWho(z, name), contactOf(z)
 	j.out.Do = fmt.Sprintf("Give %s an address record of its own in the place of the alias.", name)
 	j.out.Visible = When(j.Now, false, Change{What: "record", Zone: z})
+}
+
+// straighten puts the PTR record, which is there already behind the aliases, in
+// the place of the first of them.
+func (j *job) straighten() {
+	names := presentNames(j.Reverse)
+	if j.Reverse == nil || len(j.Reverse.Chain) == 0 || len(names) == 0 || !safe(names[0]) {
+		return
+	}
+	first := j.Reverse.Chain[0]
+	r := j.out
+	r.Records, r.Texts, r.Ready, r.Classless, r.Wanted, r.Cautions = nil, nil, nil, nil, nil, nil
+	r.Who, r.Contact = fmt.Sprintf("whoever runs the zone %s", first.Zone), ""
+	j.noName, j.choice = false, Choice{Name: names[0]}
+	j.Reverse = &evidence.Zone{Name: first.Owner, Apex: first.Zone}
+	r.Ticket = j.ticket()
+	r.Steps = []Step{{
+		Say:   fmt.Sprintf("Delete the alias (CNAME) of %s in the zone %s, and put the PTR record itself in its place:", first.Owner, first.Zone),
+		Lines: fmt.Sprintf("%s. %d IN PTR %s.", first.Owner, usualTTL, names[0]),
+	}}
 }
 
 // ipv6 has two ways out: a PTR record for the IPv6 address, or sending over IPv4.

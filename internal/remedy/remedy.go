@@ -33,7 +33,10 @@ type Input struct {
 	MTA string
 	// Provider names the recipe of the address's holder; empty: recognised.
 	Provider string
-	Now      time.Time
+	// Page is where the list of the finding looks an address up, %s standing for
+	// it; empty where it is not known.
+	Page string
+	Now  time.Time
 }
 
 // Party is who can put a finding right.

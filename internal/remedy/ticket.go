@@ -41,16 +41,19 @@ func (j *job) ticket() string {
 		item("Now", listNames(old)+" (please remove)")
 	}
 	b.WriteByte('\n')
-	if j.forwardReady().OK {
+	switch {
+	case j.forwardReady().OK:
 		line("The forward record is in place: every name server of the name's zone answers %s with %s.", name, j.Address)
-	} else {
+	case !j.noName && forwardZone(j.Input, j.choice.Name) == nil:
+		line("We look after the forward record (%s %s %s) ourselves.", name, family(j.Address), j.Address)
+	default:
 		line("The forward record (%s %s %s) is not on all name servers yet; we set it ourselves, before this change.", name, family(j.Address), j.Address)
 	}
 	b.WriteByte('\n')
 	line("One PTR record is enough, for all domains that use the server.")
 	b.WriteByte('\n')
 	line("We are the users of the address, not the operators of its reverse zone, so we can't change the record ourselves. A change in the zone of our own domain would not help.")
-	if j.holder.own {
+	if j.holder.own && j.Reverse != nil && len(serverNames(j.Reverse)) > 0 {
 		b.WriteByte('\n')
 		line("The reverse zone %s lies on %s.", zoneText(j.Reverse), listNames(serverNames(j.Reverse)))
 	}
