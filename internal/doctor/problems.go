@@ -158,7 +158,7 @@ func (w *walk) remedy(g *group) *remedy.Remedy {
 	if at := slices.IndexFunc(g.places, func(p int) bool { return p > 0 }); at >= 0 {
 		s := w.subjects[g.places[at]-1]
 		in.Address, in.View, in.Reverse, in.Forward, in.Origin, in.SMTP = s.addr, s.view(), s.reverse, s.forward, s.origin, s.smtp
-		in.Names = namesInUse(s)
+		in.Names, in.Assumed = namesInUse(s), s.assumed
 		in.Page = pageOf(s.lists, g.Cause.Args.Zone)
 	}
 	return w.Remedy(in)

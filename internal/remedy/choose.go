@@ -17,6 +17,8 @@ type Candidates struct {
 	PTR     []evidence.PTRName
 	Generic dnsname.Name // the PTR name that looks assigned from a template
 	EHLO    dnsname.Name
+	// Assumed says that nobody has heard the EHLO name: it is that of the host.
+	Assumed bool
 	// Leads says that the EHLO name has the address.
 	Leads bool
 	Other []dnsname.Name // MX names and others in use
@@ -46,11 +48,15 @@ func Choose(c Candidates) Choice {
 			return Choice{n.Name, changeFor(c, n.Name), "it is the present PTR name, it leads back to the address and it looks like a name of your own"}
 		}
 	}
-	switch {
-	case good(c.EHLO) && c.Leads:
-		return Choice{c.EHLO, changeFor(c, c.EHLO), "the mail server says it in EHLO, and it has the address already"}
-	case good(c.EHLO):
-		return Choice{c.EHLO, changeFor(c, c.EHLO), "the mail server says it in EHLO"}
+	if good(c.EHLO) {
+		why := "the mail server says it in EHLO"
+		if c.Assumed {
+			why = "it is the name of the host"
+		}
+		if c.Leads {
+			why += ", and it has the address already"
+		}
+		return Choice{c.EHLO, changeFor(c, c.EHLO), why}
 	}
 	for i := range c.PTR {
 		if n := c.PTR[i].Name; good(n) {
@@ -115,7 +121,7 @@ func (b *Book) candidates(in Input) Candidates {
 			c.Generic = v.Generic.Name
 		}
 		if v.Helo.Kind == evidence.HeloName {
-			c.EHLO = v.Helo.Name
+			c.EHLO, c.Assumed = v.Helo.Name, in.Assumed
 			for i := range v.Helo.Answers {
 				c.Leads = c.Leads || slices.Contains(v.Helo.Answers[i].Addrs, in.Address)
 			}

@@ -196,3 +196,17 @@ func TestNoIPv6(t *testing.T) {
 		}
 	}
 }
+
+// TestChooseSaysWhoSaid: a name that nobody has heard is not called the server's
+// own word.
+func TestChooseSaysWhoSaid(t *testing.T) {
+	host := dnsname.MustParse("mail.example.org")
+	for assumed, want := range map[bool]string{
+		true:  "it is the name of the host, and it has the address already",
+		false: "the mail server says it in EHLO, and it has the address already",
+	} {
+		if got := remedy.Choose(remedy.Candidates{EHLO: host, Assumed: assumed, Leads: true}); got.Why != want {
+			t.Errorf("assumed %v: %q", assumed, got.Why)
+		}
+	}
+}

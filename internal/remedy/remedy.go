@@ -21,6 +21,9 @@ type Input struct {
 	Address netip.Addr
 	Wanted  dnsname.Name
 	View    *evidence.View
+	// Assumed says that the HELO name of View is that of the host, which nobody
+	// has heard the mail server say.
+	Assumed bool
 	// Reverse is the zone of the address's PTR record, Forward those of the
 	// names that should lead back, as their servers gave them.
 	Reverse *evidence.Zone

@@ -102,7 +102,8 @@ func TestGreetings(t *testing.T) {
 			"spoke  ", "mail.example.org", "old.example.org",
 		},
 		{
-			"an extension without a name", "220 mail.example.org", map[string]string{"EHLO": "250-mail.example.org\r\n250-\r\n250 "},
+			"an extension without a name", "220 mail.example.org",
+			map[string]string{"EHLO": "250-mail.example.org\r\n250-\r\n250 "},
 			"spoke  ", "mail.example.org", "mail.example.org",
 		},
 		{"refused for all", "554 5.7.1 no mail from 192.0.2.1", nil, "turned-away greeting 554 5.7.1 no mail from 192.0.2.1", "", ""},
