@@ -83,7 +83,7 @@ func TestMetricNames(t *testing.T) {
 func labelValues() map[string][]string {
 	values := map[string][]string{
 		"verdict": {string(doctor.Pass), string(doctor.Warn), string(doctor.Unknown), string(doctor.Fail)},
-		"door": {"policy", "milter"},
+		"door":    {"policy", "milter"},
 		"reason": {
 			string(decision.Authenticated), string(decision.SpecialSource), string(decision.NoAddress), string(decision.OwnNetwork),
 			string(decision.AllowListed), string(decision.RoleRecipient), string(decision.SourceMasked),
