@@ -45,6 +45,12 @@ problem is examined again when its repair could be seen.
 With --once every target is examined once, as from cron; the exit code is that of
 check for the worst of them, as far as it is confirmed.`
 
+// The limits of watch.every.
+const (
+	minEvery = 5 * time.Minute
+	maxEvery = 7 * 24 * time.Hour
+)
+
 func newWatchCommand(a *app) *cobra.Command {
 	var flags watchFlags
 	cmd := &cobra.Command{
@@ -55,8 +61,8 @@ func newWatchCommand(a *app) *cobra.Command {
 			"  arpagate watch --once --json",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("every") && flags.every < time.Minute {
-				return usagef("watch: --every %s is too often: a minute is the least", flags.every)
+			if cmd.Flags().Changed("every") && (flags.every < minEvery || flags.every > maxEvery) {
+				return usagef("watch: --every %s is out of range: allowed are 5m to 168h", flags.every)
 			}
 			return a.watch(cmd.Context(), args, flags)
 		},
@@ -253,7 +259,7 @@ func notifiersOf(c *config.Config, p watchParts) ([]watch.Notifier, error) {
 	}
 	route := watch.Route{DNS: p.examiner.dns, Dial: dial.Dial}
 	if hook != nil {
-		out = append(out, watch.NewWebhook(hook, "arpagate/"+version(), route, nil))
+		out = append(out, watch.NewWebhook(hook, "arpagate", route, nil))
 	}
 	if relay.host != "" {
 		out = append(out, &watch.Mail{

@@ -91,9 +91,10 @@ func TestWebhookFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(reply)
 			defer server.Close()
-			hook := watch.NewWebhook(mustURL(t, "http://hook.example.org/"), "test", route(t, server.Listener.Addr()), nil)
-			if err := hook.Notify(t.Context(), change); err == nil {
-				t.Error("no error")
+			hook := watch.NewWebhook(mustURL(t, "http://hook.example.org/secret?key=secret"), "test", route(t, server.Listener.Addr()), nil)
+			err := hook.Notify(t.Context(), change)
+			if err == nil || strings.Contains(err.Error(), "secret") {
+				t.Errorf("error %v: want one, without the key", err)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/doctor"
@@ -45,7 +46,7 @@ type Patience struct {
 
 // needs returns how often a difference has to be seen.
 func (p Patience) needs(w *Waiting) int {
-	if w.Problem.Severity == finding.Unknown {
+	if w.Problem.Severity == finding.Unknown && w.Problem.Code != Unexaminable {
 		return max(1, p.Unknown)
 	}
 	return max(1, p.Times)
@@ -110,11 +111,31 @@ func (s *State) differences(now Snapshot) []Waiting {
 	return out
 }
 
-// hidden reports whether trouble with the same subject may hide the problem.
+// hidden reports whether something that could not be found out may hide the
+// problem.
 func hidden(found []Problem, p Problem) bool {
 	return p.Severity != finding.Unknown && slices.ContainsFunc(found, func(f Problem) bool {
-		return f.Severity == finding.Unknown && f.Subject == p.Subject
+		return f.Severity == finding.Unknown && f.hides(p)
 	})
+}
+
+// hides reports whether p can't be looked for where f stands. What a DNS list
+// does not tell hides what lists say, and a port 25 that is shut what mail
+// servers say; both may last for ever, and must not hide a repair elsewhere.
+func (f Problem) hides(p Problem) bool {
+	lists := strings.HasPrefix(string(f.Code), "list-")
+	switch {
+	case lists || p.Code == finding.Listed:
+		return lists && p.Code == finding.Listed
+	case f.Code == finding.Port25Blocked:
+		return p.Part == OfServer
+	case f.Part != OfTarget:
+		return f.Subject == p.Subject
+	case len(f.Covers) > 0 && p.Part == OfAddress:
+		return slices.Contains(f.Covers, p.Subject)
+	default:
+		return true
+	}
 }
 
 func has(problems []Problem, k key) bool {

@@ -24,7 +24,26 @@ type Problem struct {
 	// Who can put it right, and what is to be done.
 	Who string `json:"who,omitempty"`
 	Do  string `json:"do,omitempty"`
+
+	// Part is what it is a problem of; Covers are the addresses of one that
+	// several share.
+	Part   Part     `json:"part"`
+	Covers []string `json:"covers,omitempty"`
 }
+
+// Part is a part of an examination.
+type Part string
+
+// The parts.
+const (
+	OfTarget  Part = "target"
+	OfAddress Part = "address"
+	OfServer  Part = "server"
+)
+
+// Unexaminable stands in the place of a finding's code for a target that has
+// nothing to examine: its name is gone, or has no address any more.
+const Unexaminable finding.Code = "nothing-to-examine"
 
 // key tells problems apart; what else is in them may change from one
 // examination to the next.
@@ -48,13 +67,19 @@ type Snapshot struct {
 
 // Of takes the snapshot of an examination.
 func Of(e *doctor.Examination) Snapshot {
-	s := Snapshot{At: e.At, Partial: e.Partial || e.Error != ""}
-	s.add(e.Target, e.Problems)
+	s := Snapshot{At: e.At, Partial: e.Partial}
+	s.add(OfTarget, e.Target, e.Problems)
 	for i := range e.Addresses {
-		s.add(e.Addresses[i].Address.String(), e.Addresses[i].Problems)
+		s.add(OfAddress, e.Addresses[i].Address.String(), e.Addresses[i].Problems)
 	}
 	for i := range e.Servers {
-		s.add(subject(&e.Servers[i]), e.Servers[i].Problems)
+		s.add(OfServer, subject(&e.Servers[i]), e.Servers[i].Problems)
+	}
+	if e.Error != "" && len(s.Problems) == 0 && !e.Partial {
+		s.Problems = []Problem{{
+			Code: Unexaminable, Severity: finding.Unknown, Subject: e.Target, Part: OfTarget,
+			Title: "There is nothing to examine", Text: e.Error,
+		}}
 	}
 	slices.SortFunc(s.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Code, b.Code))
@@ -71,13 +96,16 @@ func subject(s *doctor.Server) string {
 	return s.SMTP.Host.String() + " [" + s.SMTP.Peer.Addr().String() + "]"
 }
 
-func (s *Snapshot) add(subject string, problems []doctor.Problem) {
+func (s *Snapshot) add(part Part, subject string, problems []doctor.Problem) {
 	for i := range problems {
 		cause := problems[i].Cause
 		if cause.Severity == finding.Info {
 			continue
 		}
-		p := Problem{Code: cause.Code, Severity: cause.Severity, Subject: subject, Title: cause.Title(), Text: cause.Text()}
+		p := Problem{Code: cause.Code, Severity: cause.Severity, Subject: subject, Title: cause.Title(), Text: cause.Text(), Part: part}
+		for _, addr := range cause.Args.Covers {
+			p.Covers = append(p.Covers, addr.String())
+		}
 		if r := problems[i].Remedy; r != nil {
 			p.Who, p.Do = r.Who, r.Do
 			if r.Visible != nil {

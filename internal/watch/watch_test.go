@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/arpagate/arpagate/internal/doctor"
+	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/remedy"
 	"github.com/arpagate/arpagate/internal/watch"
@@ -28,14 +29,27 @@ var (
 // found is one examination: the codes of its causes, each "code" or
 // "code!unknown" or "code!info", with the time at which a repair shows.
 type found struct {
-	codes   string
+	codes   string // of the address
+	target  string // of the target itself
+	server  string // of the mail server
+	err     string // why there was nothing to examine
 	partial bool
 	visible time.Duration
 }
 
 func (f found) examination(at time.Time) *doctor.Examination {
-	a := doctor.Address{Address: addr}
-	for _, word := range strings.Fields(f.codes) {
+	x := &doctor.Examination{Target: target, At: at, Partial: f.partial, Error: f.err, Problems: f.problems(f.target, at)}
+	if f.err == "" {
+		x.Addresses = []doctor.Address{{Address: addr, Problems: f.problems(f.codes, at)}}
+		peer := &evidence.SMTP{Peer: netip.AddrPortFrom(addr, 25)}
+		x.Servers = []doctor.Server{{SMTP: peer, Problems: f.problems(f.server, at)}}
+	}
+	return x
+}
+
+func (f found) problems(codes string, at time.Time) []doctor.Problem {
+	var out []doctor.Problem
+	for _, word := range strings.Fields(codes) {
 		code, severity, ok := strings.Cut(word, "!")
 		if !ok {
 			severity = string(finding.Failure)
@@ -46,9 +60,9 @@ func (f found) examination(at time.Time) *doctor.Examination {
 		if f.visible > 0 {
 			p.Remedy = &remedy.Remedy{Visible: &remedy.Visible{First: at.Add(f.visible), Last: at.Add(10 * f.visible)}}
 		}
-		a.Problems = append(a.Problems, p)
+		out = append(out, p)
 	}
-	return &doctor.Examination{Target: target, At: at, Partial: f.partial, Addresses: []doctor.Address{a}}
+	return out
 }
 
 // bench is a watcher of one target, whose examinations are played.
@@ -185,6 +199,41 @@ func TestHysteresis(t *testing.T) {
 			"trouble does not make another problem vanish",
 			[]found{{codes: "ptr-missing"}, {codes: "dns-trouble!unknown"}, {codes: "dns-trouble!unknown"}, {codes: "dns-trouble!unknown"}, {codes: "ptr-missing"}, {codes: "ptr-missing"}, {codes: "ptr-missing"}},
 			[]string{">fail +ptr-missing", "", "", "fail>fail +dns-trouble", "", "", "fail>fail -dns-trouble"},
+		},
+		{
+			"trouble with the target hides the problems of its addresses",
+			[]found{{codes: "ptr-missing"}, {target: "dns-trouble!unknown"}, {target: "dns-trouble!unknown"}, {target: "dns-trouble!unknown"}},
+			[]string{">fail +ptr-missing", "", "", "fail>fail +dns-trouble"},
+		},
+		{
+			"a list that never answers hides no repair",
+			[]found{{codes: "ptr-missing", target: "list-refused!unknown"}, {target: "list-refused!unknown"}, {target: "list-refused!unknown"}},
+			[]string{">fail +ptr-missing +list-refused", "", "fail>unknown -ptr-missing"},
+		},
+		{
+			"but what lists say",
+			[]found{{codes: "listed!warn"}, {codes: "list-refused!unknown"}, {codes: "list-refused!unknown"}, {codes: "list-refused!unknown"}},
+			[]string{">warn +listed", "", "", "warn>unknown +list-refused"},
+		},
+		{
+			"a port 25 that is shut here hides what servers said, and no repair of the DNS",
+			[]found{
+				{codes: "ptr-missing", server: "tls-expired!warn"},
+				{target: "port25-blocked!unknown"},
+				{target: "port25-blocked!unknown"},
+				{target: "port25-blocked!unknown"},
+			},
+			[]string{">fail +ptr-missing +tls-expired", "", "fail>warn -ptr-missing", "warn>unknown +port25-blocked"},
+		},
+		{
+			"a name that is gone",
+			[]found{{}, {err: "the name does not exist: NXDOMAIN"}, {err: "the name does not exist: NXDOMAIN"}, {}, {}},
+			[]string{"", "", "pass>unknown +nothing-to-examine", "", "unknown>pass -nothing-to-examine"},
+		},
+		{
+			"a name that was never there",
+			[]found{{err: "the name does not exist: NXDOMAIN"}},
+			[]string{">unknown +nothing-to-examine"},
 		},
 		{
 			"half an examination proves no absence",

@@ -245,7 +245,9 @@ func (w *Watcher) tell(ctx context.Context, target string) {
 			told = true
 			w.mu.Lock()
 			s := w.states[target]
-			s.Owed[n.Name()] = s.Owed[n.Name()][1:]
+			if s.Owed[n.Name()] = s.Owed[n.Name()][1:]; len(s.Owed[n.Name()]) == 0 {
+				delete(s.Owed, n.Name())
+			}
 			w.mu.Unlock()
 		}
 	}

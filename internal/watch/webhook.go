@@ -126,20 +126,30 @@ func (h *Webhook) Notify(ctx context.Context, c Change) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL.String(), bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("watch: webhook: %w", err)
+		return fmt.Errorf("watch: webhook at %s: %w", h.URL.Host, bare(err))
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", h.Agent)
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("watch: webhook: %w", err)
+		return fmt.Errorf("watch: webhook at %s: %w", h.URL.Host, bare(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Errorf("watch: webhook %s: %q", h.URL.Redacted(), resp.Status)
+		return fmt.Errorf("watch: webhook at %s: %q", h.URL.Host, resp.Status)
 	}
 	return nil
+}
+
+// bare takes the URL out of an error of net/http: its path or query is the key
+// to the webhook, and errors are logged.
+func bare(err error) error {
+	var with *url.Error
+	if errors.As(err, &with) {
+		return with.Err
+	}
+	return err
 }
 
 var _ Notifier = (*Webhook)(nil)
