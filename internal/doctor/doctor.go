@@ -94,6 +94,9 @@ type Address struct {
 	Origin    *evidence.Origin      `json:"origin,omitempty"`
 	Problems  []Problem             `json:"problems"`
 	Receivers []receivers.Verdict   `json:"receivers,omitempty"`
+	// Unforeseen says why there are no Receivers, where it can't be told what
+	// they do.
+	Unforeseen string `json:"receivers_unknown,omitempty"`
 }
 
 // Server is the examination of one mail server on port 25.

@@ -280,6 +280,20 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestInterruptedBeforeAnAnswer: what receivers do with an address of which
+// nothing is known yet can't be told.
+func TestInterruptedBeforeAnAnswer(t *testing.T) {
+	s := open(t, nameless)
+	s.dns = sick(evidence.Timeout)
+	c := s.config()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	x := doctor.New(c).Examine(ctx, doctor.Target{Address: netip.MustParseAddr("203.0.113.9")})
+	if a := &x.Addresses[0]; len(a.Receivers) > 0 {
+		t.Errorf("receivers: %v (%q)", a.Receivers, a.Unforeseen)
+	}
+}
+
 // TestProgress: every part that begins ends, and the numbers add up.
 func TestProgress(t *testing.T) {
 	s := open(t, nameless)
@@ -390,10 +404,14 @@ func TestRemediesAndReceivers(t *testing.T) {
 }
 
 // TestReceiversOfTheUnknown: receivers ask their own resolvers. Where ours answers
-// nothing, nothing is known of what they see; where the sender's zone is at
+// nothing, or something else than the zone, nothing is known of what they see, and
+// where the zone's servers disagree it is chance; where the sender's zone is at
 // fault, they meet that too.
 func TestReceiversOfTheUnknown(t *testing.T) {
-	for world, known := range map[string]bool{"dns-dead-address": false, "zone-lame-all": true} {
+	for world, known := range map[string]bool{
+		"dns-dead-address": false, "zone-lame-all": true, "zone-silent-all": true, "zone-bogus": true, "long-chain": true,
+		"zone-disagrees": false, "forward-disagrees": false, "resolver-lies": false, "zone-lame-one": true,
+	} {
 		archive, err := txtar.ParseFile("testdata/worlds/" + world + ".txtar")
 		if err != nil {
 			t.Fatal(err)
@@ -401,8 +419,21 @@ func TestReceiversOfTheUnknown(t *testing.T) {
 		s := open(t, section(archive, "world"))
 		s.servers = parseServers(t, section(archive, "smtp"))
 		x := doctor.New(s.config()).Examine(t.Context(), parseTarget(t, section(archive, "target")))
-		if got := len(x.Addresses[0].Receivers) > 0; got != known {
-			t.Errorf("%s: receivers %v, want %v", world, got, known)
+		a := &x.Addresses[0]
+		if got := len(a.Receivers) > 0; got != known || known == (a.Unforeseen != "") {
+			t.Errorf("%s: receivers %v (%q), want %v", world, got, a.Unforeseen, known)
+		}
+	}
+}
+
+// TestReceiversOfOurResolversTrouble: the servers of the zone answer, so that
+// receivers are answered too, whatever they do with it.
+func TestReceiversOfOurResolversTrouble(t *testing.T) {
+	for _, state := range []string{"servfail", "refused", "timeout", "bogus", "malformed", "filtered"} {
+		s := open(t, "!"+state+" 203.0.113.9\n")
+		x := doctor.New(s.config()).Examine(t.Context(), doctor.Target{Address: netip.MustParseAddr("203.0.113.9")})
+		if a := &x.Addresses[0]; len(a.Receivers) > 0 || !strings.Contains(a.Unforeseen, "no answer") {
+			t.Errorf("%s: %d receivers (%q):\n%s", state, len(a.Receivers), a.Unforeseen, summary(x))
 		}
 	}
 }

@@ -209,8 +209,8 @@ func (w *walk) sum(nodes []node) {
 		w.x.Addresses = append(w.x.Addresses, Address{
 			Address: s.addr, Host: s.host, Role: s.role, Verdict: v, Case: s.judged, Assumed: s.assumed,
 			Reverse: s.reverse, Forward: s.forward, Lists: s.lists, Origin: s.origin, Problems: []Problem{},
-			Receivers: w.receivers(s),
 		})
+		w.receivers(&w.x.Addresses[i], s, i+1, nodes)
 		if s.foreign && v == Fail {
 			v = Warn // others' servers, of which none may ever send for the domain
 		}
@@ -222,19 +222,67 @@ func (w *walk) sum(nodes []node) {
 	}
 }
 
-// receivers says what receivers do with the address. They ask their own
-// resolvers: where ours got no answer, and its zone could not be found to ask it
-// ourselves, nothing is known of what they see.
-func (w *walk) receivers(s *subject) (verdicts []receivers.Verdict) {
-	blind := s.iprev().Result == evidence.TempError && (s.reverse == nil || s.reverse.Apex.IsZero())
-	if w.Judge == nil || blind || s.iprev().Result == evidence.Unjudged {
-		return nil
+// receivers says what receivers do with the address, or why it can't be told.
+func (w *walk) receivers(a *Address, s *subject, scope int, nodes []node) {
+	if w.Judge == nil || s.iprev().Result == evidence.Unjudged {
+		return
+	}
+	if a.Unforeseen = w.unforeseen(s, scope, nodes); a.Unforeseen != "" {
+		return
 	}
 	defer w.survive("the receivers' verdicts on " + s.addr.String())
-	return w.Judge(receivers.Identity{
+	a.Receivers = w.Judge(receivers.Identity{
 		View: s.view(), Lists: s.lists,
 		Findings: append(slices.Clone(s.judged.Findings), finding.OfLists(s.addr, s.lists)...),
 	})
+}
+
+// unforeseen says why what we saw of an address may not be what receivers see,
+// empty where it is. They ask resolvers of their own: trouble that ours had is
+// theirs too only where the servers of the zone are the cause. And where those
+// servers disagree, receivers see one answer or the other.
+func (w *walk) unforeseen(s *subject, scope int, nodes []node) string {
+	troubled := s.iprev().Result == evidence.TempError
+	for i := range nodes {
+		n := &nodes[i]
+		if n.scope != scope {
+			continue
+		}
+		switch n.Code {
+		case finding.DNSTrouble:
+			if s.everybodys(&nodes[root(nodes, i)].Finding) {
+				troubled = false
+			}
+		case finding.ZoneDisagrees:
+			return "the name servers disagree, and each receiver sees what the one says that it asks"
+		case finding.ResolverDiffers:
+			return "our DNS server says something else than the servers of the zone, which receivers ask"
+		}
+	}
+	switch {
+	case !troubled && s.iprev().Result != evidence.TempError:
+		return ""
+	case w.bench.expired():
+		return "the answers were not in yet"
+	case troubled:
+		return "our DNS server gave no answer; theirs may"
+	}
+	return ""
+}
+
+// everybodys reports whether the cause of a failed look-up is one that all meet
+// who ask: not as long as one server of the zone answers.
+func (s *subject) everybodys(cause *finding.Finding) bool {
+	switch cause.Code {
+	case finding.ZoneBogus, finding.PTRLongChain:
+		return true
+	case finding.ZoneSilent, finding.ZoneLame:
+		return !slices.ContainsFunc(s.zones(), func(z *evidence.Zone) bool {
+			return z.Apex == cause.Args.Zone && states(z)[evidence.Authoritative]
+		})
+	default:
+		return false
+	}
 }
 
 // survive, deferred, keeps a fault of one part from taking the others along.

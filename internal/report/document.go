@@ -61,6 +61,8 @@ type addressDocument struct {
 	Lists     []evidence.ListAnswer `json:"lists,omitempty"`
 	Origin    *evidence.Origin      `json:"origin,omitempty"`
 	Receivers []receivers.Verdict   `json:"receivers,omitempty"`
+	// Unforeseen says why there are none.
+	Unforeseen string `json:"receivers_unknown,omitempty"`
 }
 
 // serverDocument is the examination of one mail server.
@@ -117,7 +119,7 @@ func newAddress(a *doctor.Address, o Options) addressDocument {
 	d := addressDocument{
 		Address: a.Address, Host: a.Host, Role: a.Role, Verdict: a.Verdict, Assumed: a.Assumed,
 		Findings: flat(a.Problems), Problems: all(a.Problems), Reverse: newZone(a.Reverse),
-		Lists: a.Lists, Origin: a.Origin, Receivers: a.Receivers,
+		Lists: a.Lists, Origin: a.Origin, Receivers: a.Receivers, Unforeseen: a.Unforeseen,
 	}
 	for _, z := range a.Forward {
 		d.Forward = append(d.Forward, newZone(z))

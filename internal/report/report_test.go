@@ -132,6 +132,17 @@ func TestClockTimes(t *testing.T) {
 	}
 }
 
+// TestUnforeseen: where it can't be told what receivers do, none of them is held
+// against the address, and the reason is given.
+func TestUnforeseen(t *testing.T) {
+	x := nameless(t)
+	x.Addresses[0].Receivers, x.Addresses[0].Unforeseen = nil, "nobody knows"
+	got := report.Text(x, report.Options{})
+	if strings.Contains(got, "refuse its mail") || !strings.Contains(got, "\nReceivers  can't be told: nobody knows\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 // TestLine wants one line for each target of a list.
 func TestLine(t *testing.T) {
 	for what, want := range map[string]string{

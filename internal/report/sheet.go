@@ -46,9 +46,11 @@ type subject struct {
 	Problems  []problem // what is to be put right, the worst first
 	Notices   []problem // what is worth knowing
 	Receivers []group
-	Fine      []string
-	Gate      *gateWords
-	Details   []detail
+	// Unforeseen says why it can't be told what receivers do.
+	Unforeseen string
+	Fine       []string
+	Gate       *gateWords
+	Details    []detail
 	// Told says that the row of the table tells enough where there is no problem:
 	// the server did not answer.
 	Told bool

@@ -34,7 +34,7 @@ func (w words) address(a *doctor.Address) subject {
 		s.Title += "  " + a.Host.String()
 	}
 	s.Problems, s.Notices = w.problems(a.Problems)
-	s.Receivers = grouped(a.Receivers)
+	s.Receivers, s.Unforeseen = grouped(a.Receivers), a.Unforeseen
 	s.Fine = fine(a)
 	if a.Case != nil {
 		s.Remark = heloRemark(a.Case, a.Assumed)

@@ -123,6 +123,10 @@ func (t *text) subject(s *subject) {
 	}
 	t.notices(s.Notices)
 	t.receivers(s.Receivers)
+	if s.Unforeseen != "" {
+		t.blank()
+		t.wrapped(t.paint.Bold("Receivers")+"  ", "can't be told: "+s.Unforeseen, plain)
+	}
 	if len(s.Fine) > 0 {
 		t.blank()
 		t.wrapped(t.paint.good("Fine")+"  ", strings.Join(s.Fine, "; "), plain)
