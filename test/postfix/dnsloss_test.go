@@ -38,7 +38,7 @@ func TestDNSLoss(t *testing.T) {
 	w.BuildGate(t)
 	z := zones()
 	for i := range uint64(goodSize) {
-		z.Host(poolAddr(goodPool, i), fmt.Sprintf("pool%d.example.net.", i))
+		z.Host(poolAddr(goodPool, i), fmt.Sprintf("mail%d.example.net.", i))
 	}
 	w.StartDNS(t, netlab.DNS{Zones: z})
 	gate := w.StartGate(t, tcpGate("strict", 10000))
