@@ -248,7 +248,9 @@ func (l *logReader) exchange(g map[string]string) {
 			l.dialogue.client = addr(host)
 		}
 	}
-	l.dialogue.text = strings.TrimSpace(l.dialogue.text + " " + data)
+	if len(l.dialogue.text) < maxReply {
+		l.dialogue.text = strings.TrimSpace(l.dialogue.text + " " + data)
+	}
 	// RFC 5321 §4.2.1: the last line of a reply has a space behind the code.
 	if data[3] == ' ' {
 		l.end()

@@ -217,7 +217,7 @@ func (rep *report) readWords(text string) {
 		rep.readReturned(text[at[1]:])
 	}
 	rep.known = rep.known || isReportText(words)
-	rep.refusals = append(rep.refusals, refusalsIn(words)...)
+	rep.add(refusalsIn(words)...)
 	for _, f := range rep.refusals {
 		rep.to = first(rep.to, f.to)
 	}
@@ -228,24 +228,30 @@ func (rep *report) readWords(text string) {
 	}
 }
 
-// fields unfolds the header-like lines of a text: name in lower case, value.
+// fields unfolds the header-like lines of a text: name in lower case, value. A
+// value is cut where no server writes more, however often it is folded.
 func fields(text string, each func(name, value string)) {
-	name, value := "", ""
+	name := ""
+	var value strings.Builder
+	add := func(more string) { value.WriteString(more[:min(len(more), maxParagraph-value.Len())]) }
 	flush := func() {
 		if name != "" {
-			each(name, strings.TrimSpace(value))
+			each(name, strings.TrimSpace(value.String()))
 		}
-		name, value = "", ""
+		name = ""
+		value.Reset()
 	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if name != "" && (strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t")) {
-			value += " " + strings.TrimSpace(line)
+			add(" ")
+			add(strings.TrimSpace(line))
 			continue
 		}
 		flush()
 		if n, v, ok := strings.Cut(line, ":"); ok && headerLine.MatchString(line) {
-			name, value = strings.ToLower(n), v
+			name = strings.ToLower(n)
+			add(v)
 		}
 	}
 	flush()
@@ -273,7 +279,9 @@ func (rep *report) readStatus(text string) {
 				}
 			}
 		case "received-from-mta":
-			rep.clients = append(rep.clients, addressesIn(data)...)
+			if len(rep.clients) < maxAddresses {
+				rep.clients = append(rep.clients, addressesIn(data)...)
+			}
 		case "final-recipient", "original-recipient":
 			rep.to = first(rep.to, data)
 		case "status":
@@ -281,10 +289,12 @@ func (rep *report) readStatus(text string) {
 		case "diagnostic-code":
 			// Exchange and Postfix quote the whole dialogue; the reply begins at its code.
 			reply := first(group(anyReply, data), data)
-			diagnostics = append(diagnostics, refusal{text: reply, receiver: receiver, at: at, to: rep.to})
+			if len(diagnostics) < maxRefusals {
+				diagnostics = append(diagnostics, refusal{text: reply, receiver: receiver, at: at, to: rep.to})
+			}
 		}
 	})
-	rep.refusals = append(rep.refusals, diagnostics...)
+	rep.add(diagnostics...)
 }
 
 func firstWord(s string) string {

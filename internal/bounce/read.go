@@ -54,10 +54,24 @@ type report struct {
 	notes    []string
 }
 
+// add keeps refusals, up to the number that is looked at.
+func (rep *report) add(found ...refusal) {
+	rep.refusals = append(rep.refusals, found[:min(len(found), maxRefusals-len(rep.refusals))]...)
+}
+
 // Read says what a text says. The text may be a whole message with its MIME
 // parts, the text of a report with or without the marks of a forwarded mail, one
 // SMTP reply, or lines of a mail log. More than 1 MiB is cut.
 func (r *Reader) Read(text string) (Reading, error) {
+	rep, err := r.take(text)
+	if err != nil {
+		return Reading{Class: Other, Notes: rep.notes}, err
+	}
+	return r.conclude(rep), nil
+}
+
+// take brings a text of any form to a report.
+func (r *Reader) take(text string) (*report, error) {
 	var notes []string
 	if len(text) > maxText {
 		text = text[:maxText]
@@ -75,12 +89,27 @@ func (r *Reader) Read(text string) (Reading, error) {
 	}
 	if len(rep.refusals) == 0 && rep.status == "" {
 		if !rep.known {
-			return Reading{Class: Other, Notes: notes}, ErrNothing
+			return &report{notes: notes}, ErrNothing
 		}
 		notes = append(notes, "the report quotes no refusal")
 	}
 	rep.notes = append(notes, rep.notes...)
-	return r.conclude(rep), nil
+	rep.bound()
+	return rep, nil
+}
+
+// bound cuts what is held against the rules.
+func (rep *report) bound() {
+	left := maxReplies
+	for i := range rep.refusals {
+		f := &rep.refusals[i]
+		f.text = f.text[:min(len(f.text), maxReply)]
+		if left -= len(f.text); left < 0 {
+			rep.refusals = rep.refusals[:i]
+			rep.notes = append(rep.notes, "only the first of the refusals were looked at")
+			return
+		}
+	}
 }
 
 // conclude chooses the refusal that speaks of the identity, or else the first.
@@ -88,7 +117,6 @@ func (r *Reader) conclude(rep *report) Reading {
 	out := Reading{Format: rep.format, Class: Other, Notes: rep.notes}
 	var chosen refusal
 	for i, f := range rep.refusals {
-		f.text = f.text[:min(len(f.text), maxReply)]
 		class, rule := f.class, f.rule
 		if class == "" {
 			class, rule = r.classify(f.text)
@@ -207,7 +235,7 @@ func addressesIn(text string) []netip.Addr {
 	var out []netip.Addr
 	for _, at := range address.FindAllStringSubmatchIndex(text, 64) {
 		a, err := netip.ParseAddr(text[at[2]:at[3]])
-		if err != nil || joined(text, at[0]-1, -1) || joined(text, at[3], 1) || section.MatchString(text[:at[0]]) {
+		if err != nil || joined(text, at[0]-1, -1) || joined(text, at[3], 1) || section.MatchString(text[max(0, at[0]-16):at[0]]) {
 			continue
 		}
 		if a = a.Unmap(); !slices.Contains(out, a) {

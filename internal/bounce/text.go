@@ -50,11 +50,13 @@ func unquote(text string) string {
 }
 
 // The lengths beyond which a paragraph, a log line and a reply are cut: no server
-// writes as much.
+// writes as much. Of all replies together maxReplies octets are held against the
+// rules: that costs most.
 const (
 	maxParagraph = 16 << 10
 	maxLine      = 8 << 10
 	maxReply     = 4 << 10
+	maxReplies   = 64 << 10
 )
 
 // paragraphs folds each run of lines to one line. A paragraph that announces the

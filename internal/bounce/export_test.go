@@ -1,0 +1,14 @@
+package bounce
+
+// Cost reads a text, and says how many octets were held against the rules.
+func (r *Reader) Cost(text string) (Reading, int, error) {
+	rep, err := r.take(text)
+	if err != nil {
+		return Reading{}, 0, err
+	}
+	octets := 0
+	for _, f := range rep.refusals {
+		octets += len(f.text)
+	}
+	return r.conclude(rep), octets, nil
+}
