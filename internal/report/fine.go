@@ -2,25 +2,28 @@ package report
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/arpagate/arpagate/internal/doctor"
 	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/finding"
 )
 
 // fine says in few words what stood the examination of an address. It repeats
 // what the answers say and judges nothing: where a finding speaks of the same
 // thing, it is silent.
-func fine(a *doctor.Address) []string {
+func fine(a *doctor.Address, found spoken) []string {
 	var out []string
 	if c := a.Case; c != nil && c.Evidence.View != nil {
-		if r := &c.Evidence.IPRev; r.Result == evidence.Pass && !r.Stale {
+		unsure := found.of("zone-disagrees") || found.of("resolver-differs")
+		if r := &c.Evidence.IPRev; r.Result == evidence.Pass && !r.Stale && !unsure {
 			out = append(out, fmt.Sprintf("PTR record %s leads back to the address", r.Confirmed))
 		} else if r.PTR.State == evidence.Found && r.Result == evidence.Fail {
 			out = append(out, "there is a PTR record")
 		}
-		if h := &c.Evidence.Helo; h.Kind == evidence.HeloName && leadsTo(h.Answers, a) && !about(a, "helo-") {
+		if h := &c.Evidence.Helo; h.Kind == evidence.HeloName && leadsTo(h.Answers, a) && !found.of("helo-") && !unsure {
 			out = append(out, "the HELO name leads to it")
 		}
 	}
@@ -41,26 +44,44 @@ func leadsTo(answers []evidence.Answer, a *doctor.Address) bool {
 	return slices.ContainsFunc(answers, func(x evidence.Answer) bool { return slices.Contains(x.Addrs, a.Address) })
 }
 
-// about reports whether a finding of an address has a code that begins so.
-func about(a *doctor.Address, prefix string) bool {
-	for i := range a.Problems {
-		p := &a.Problems[i]
-		if strings.HasPrefix(string(p.Cause.Code), prefix) {
-			return true
+// spoken are the codes that findings speak of.
+type spoken map[finding.Code]bool
+
+// spokenOf are the codes of an address or server: its own, and those that are told
+// once for several.
+func spokenOf(own, common []doctor.Problem, addr netip.Addr) spoken {
+	found := spoken{}
+	add := func(p *doctor.Problem) {
+		found[p.Cause.Code] = true
+		for i := range p.Effects {
+			found[p.Effects[i].Code] = true
 		}
-		for j := range p.Effects {
-			if strings.HasPrefix(string(p.Effects[j].Code), prefix) {
-				return true
-			}
+	}
+	for i := range own {
+		add(&own[i])
+	}
+	for i := range common {
+		if slices.Contains(common[i].Cause.Args.Covers, addr) {
+			add(&common[i])
+		}
+	}
+	return found
+}
+
+// of reports whether there is a code that begins so.
+func (s spoken) of(prefix string) bool {
+	for code := range s {
+		if strings.HasPrefix(string(code), prefix) {
+			return true
 		}
 	}
 	return false
 }
 
 // fineZone praises a zone all of whose servers answer for it, with one serial
-// and one answer.
+// and one answer. That they agree that there is no record is no comfort.
 func fineZone(z *evidence.Zone) []string {
-	if z == nil || len(z.Servers) == 0 || z.Apex.IsZero() {
+	if z == nil || len(z.Servers) == 0 || z.Apex.IsZero() || z.Servers[0].Answer.State != evidence.Found {
 		return nil
 	}
 	first := &z.Servers[0]
@@ -103,17 +124,20 @@ func fineLists(lists []evidence.ListAnswer) []string {
 }
 
 // fineServer says what a mail server did right.
-func fineServer(m *evidence.SMTP) []string {
+func fineServer(m *evidence.SMTP, found spoken) []string {
 	if m.Outcome != evidence.Spoke {
 		return nil
 	}
-	out := []string{fmt.Sprintf("greets as %s", orNothing(m.BannerName.String()))}
+	var out []string
+	if !found.of("banner-") {
+		out = append(out, fmt.Sprintf("greets as %s", orNothing(m.BannerName.String())))
+	}
 	if m.Delayed {
 		out = append(out, "lets clients wait before the greeting, on purpose as it seems")
 	}
-	if t := m.TLS; t != nil && t.Offered && t.Error.IsZero() {
+	if t := m.TLS; t != nil && t.Offered && t.Error.IsZero() && !found.of("tls-injection") {
 		said := "STARTTLS with " + orNothing(t.Version)
-		if t.Matches && t.Trusted && !t.NotAfter.IsZero() {
+		if t.Matches && t.Trusted && !t.NotAfter.IsZero() && !found.of("tls-") {
 			said += ", certificate good until " + day(t.NotAfter)
 		}
 		out = append(out, said)

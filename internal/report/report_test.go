@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/doctor"
+	"github.com/arpagate/arpagate/internal/evidence"
+	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/report"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
@@ -141,6 +144,53 @@ func TestUnforeseen(t *testing.T) {
 	if strings.Contains(got, "refuse its mail") || !strings.Contains(got, "\nReceivers  can't be told: nobody knows\n") {
 		t.Errorf("got\n%s", got)
 	}
+}
+
+// TestFineIsNoFault: what a finding complains of is not praised in the same
+// report, and neither is agreement that there is no record.
+func TestFineIsNoFault(t *testing.T) {
+	problem := func(code finding.Code, covers ...netip.Addr) doctor.Problem {
+		return doctor.Problem{Cause: finding.Finding{Code: code, Severity: finding.Warn, Args: finding.Args{Covers: covers}}}
+	}
+	server := netip.MustParseAddr("203.0.113.1")
+	for what, test := range map[string]struct {
+		examination *doctor.Examination
+		change      func(*doctor.Examination)
+		praise      string
+	}{
+		"expired":   {domain(t), func(x *doctor.Examination) { x.Servers[0].Problems = []doctor.Problem{problem(finding.TLSExpired)} }, "certificate good"},
+		"injection": {domain(t), func(x *doctor.Examination) { x.Servers[0].Problems = []doctor.Problem{problem(finding.TLSInjection)} }, "STARTTLS with"},
+		"banner":    {domain(t), func(x *doctor.Examination) { x.Servers[0].Problems = []doctor.Problem{problem(finding.BannerName)} }, "greets as"},
+		"common":    {domain(t), func(x *doctor.Examination) { x.Problems = []doctor.Problem{problem(finding.BannerNotPTR, server)} }, "greets as"},
+		"disagreement": {healthy(t), func(x *doctor.Examination) {
+			x.Addresses[0].Problems = []doctor.Problem{problem(finding.ZoneDisagrees)}
+		}, "leads back"},
+		"absence": {healthy(t), func(x *doctor.Examination) {
+			for i := range x.Addresses[0].Reverse.Servers {
+				a := &x.Addresses[0].Reverse.Servers[i].Answer
+				a.State, a.Names = evidence.NXDomain, nil
+			}
+		}, "name servers of"},
+	} {
+		if got := fines(report.Text(test.examination, report.Options{})); !strings.Contains(got, test.praise) {
+			t.Errorf("%s: %q is not there from the beginning:\n%s", what, test.praise, got)
+		}
+		test.change(test.examination)
+		if got := fines(report.Text(test.examination, report.Options{})); strings.Contains(got, test.praise) {
+			t.Errorf("%s: %q is called fine:\n%s", what, test.praise, got)
+		}
+	}
+}
+
+// fines returns the parts of a report that begin with Fine, without their breaks.
+func fines(text string) string {
+	var out []string
+	for _, part := range strings.Split(text, "\n\n") {
+		if strings.HasPrefix(part, "Fine") {
+			out = append(out, strings.Join(strings.Fields(part), " "))
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 // TestLine wants one line for each target of a list.

@@ -68,10 +68,10 @@ func newSheet(x *doctor.Examination, o Options) *sheet {
 		s.Subjects = append(s.Subjects, w.domain(x))
 	}
 	for i := range x.Addresses {
-		s.Subjects = append(s.Subjects, w.address(&x.Addresses[i]))
+		s.Subjects = append(s.Subjects, w.address(&x.Addresses[i], x.Problems))
 	}
 	for i := range x.Servers {
-		server := w.server(&x.Servers[i])
+		server := w.server(&x.Servers[i], x.Problems)
 		if alone(x) && len(server.Problems) == 0 {
 			s.Subjects[0].take(&server)
 			continue

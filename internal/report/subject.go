@@ -28,14 +28,14 @@ func (w words) domain(x *doctor.Examination) subject {
 	return s
 }
 
-func (w words) address(a *doctor.Address) subject {
+func (w words) address(a *doctor.Address, common []doctor.Problem) subject {
 	s := subject{Title: a.Address.String(), Verdict: a.Verdict, Details: addressDetails(a)}
 	if !a.Host.IsZero() {
 		s.Title += "  " + a.Host.String()
 	}
 	s.Problems, s.Notices = w.problems(a.Problems)
 	s.Receivers, s.Unforeseen = grouped(a.Receivers), a.Unforeseen
-	s.Fine = fine(a)
+	s.Fine = fine(a, spokenOf(a.Problems, common, a.Address))
 	if a.Case != nil {
 		s.Remark = heloRemark(a.Case, a.Assumed)
 		s.Gate = w.gate(a.Case)
@@ -46,10 +46,10 @@ func (w words) address(a *doctor.Address) subject {
 	return s
 }
 
-func (w words) server(m *doctor.Server) subject {
+func (w words) server(m *doctor.Server, common []doctor.Problem) subject {
 	s := subject{
 		Title: joinNonEmpty(" ", "Mail server", m.SMTP.Host.String(), "at", m.SMTP.Peer.String()), Verdict: m.Verdict,
-		Details: smtpDetails(m.SMTP), Fine: fineServer(m.SMTP),
+		Details: smtpDetails(m.SMTP), Fine: fineServer(m.SMTP, spokenOf(m.Problems, common, m.SMTP.Peer.Addr())),
 	}
 	s.Problems, s.Notices = w.problems(m.Problems)
 	s.Told = m.SMTP.Outcome != evidence.Spoke
