@@ -193,6 +193,22 @@ func fines(text string) string {
 	return strings.Join(out, "\n")
 }
 
+// TestATurnedAwayExaminationIsTold of a host as of an address, with what the
+// server said.
+func TestATurnedAwayExaminationIsTold(t *testing.T) {
+	x := domain(t)
+	m := x.Servers[0].SMTP
+	m.Outcome, m.Step = evidence.Turned, "greeting"
+	x.Servers[0].Problems = []doctor.Problem{{Cause: finding.Finding{
+		Code: finding.SMTPTurnedAway, Severity: finding.Info,
+		Args: finding.Args{Peer: m.Peer, Host: m.Host, Why: "554 at the step greeting", Said: untrusted.New("no mail from you")},
+	}}}
+	got := strings.Join(strings.Fields(report.Text(x, report.Options{})), " ")
+	if !strings.Contains(got, "info The mail server turned the examination away.") || !strings.Contains(got, "no mail from you") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 // TestLine wants one line for each target of a list.
 func TestLine(t *testing.T) {
 	for what, want := range map[string]string{

@@ -51,9 +51,6 @@ type subject struct {
 	Fine       []string
 	Gate       *gateWords
 	Details    []detail
-	// Told says that the row of the table tells enough where there is no problem:
-	// the server did not answer.
-	Told bool
 }
 
 // newSheet puts an examination into words.

@@ -52,7 +52,6 @@ func (w words) server(m *doctor.Server, common []doctor.Problem) subject {
 		Details: smtpDetails(m.SMTP), Fine: fineServer(m.SMTP, spokenOf(m.Problems, common, m.SMTP.Peer.Addr())),
 	}
 	s.Problems, s.Notices = w.problems(m.Problems)
-	s.Told = m.SMTP.Outcome != evidence.Spoke
 	return s
 }
 

@@ -91,7 +91,7 @@ func (t *text) bounce(b *bounceWords) {
 // quiet reports whether a part is fine altogether, so that the table and a line
 // at the end tell of it.
 func (t *text) quiet(s *subject) bool {
-	return len(s.Problems) == 0 && (s.Told || len(s.Notices) == 0) && s.Title != "" && !t.options.Verbose
+	return len(s.Problems) == 0 && len(s.Notices) == 0 && s.Title != "" && !t.options.Verbose
 }
 
 // quietOnes says in a few lines what is fine about the parts that are quiet.
