@@ -34,8 +34,8 @@ type Examination struct {
 	Target  string    `json:"target"` // as it was understood
 	Verdict Verdict   `json:"verdict"`
 	At      time.Time `json:"at"`
-	// Partial says that the time ran out; Missing says in words what was not
-	// examined, for whatever reason.
+	// Partial says that the time ran out or that somebody interrupted; Missing
+	// says in words what was not examined, for whatever reason.
 	Partial bool     `json:"partial,omitempty"`
 	Missing []string `json:"missing,omitempty"`
 	// Error says why there was nothing to examine.

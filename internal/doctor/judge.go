@@ -37,10 +37,10 @@ func (w *walk) notes() {
 	case !late:
 	case b.cancelled():
 		w.x.Partial = true
-		w.missing(Unknown, "it was interrupted before all answers were in")
+		w.missing(Unknown, "it was interrupted before all answers were in: this is what was known by then")
 	default:
 		w.x.Partial = true
-		w.missing(Unknown, "the time ran out before all answers were in")
+		w.missing(Unknown, "the time ran out before all answers were in: this is what was known by then")
 	}
 	w.barred()
 	w.familyless()

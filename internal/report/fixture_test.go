@@ -210,7 +210,7 @@ func spoken() *evidence.SMTP {
 func domain(t *testing.T) *doctor.Examination {
 	x := &doctor.Examination{
 		Target: "example.org", Verdict: doctor.Fail, At: noon, Took: 2 * time.Second, Partial: true,
-		Missing: []string{"1 mail server: the time ran out"},
+		Missing: []string{"port 25 of 203.0.113.8: not ready in time", "the time ran out before all answers were in: this is what was known by then"},
 		Domain: &evidence.MailDomain{
 			Name: name("example.org"), MX: answer("example.org", evidence.MX, evidence.Found),
 			Hosts: []evidence.MailHost{{

@@ -209,6 +209,22 @@ func TestATurnedAwayExaminationIsTold(t *testing.T) {
 	}
 }
 
+// TestInterrupted: time did not run out where somebody interrupted, and either is
+// said once, in text and on the page.
+func TestInterrupted(t *testing.T) {
+	x := nameless(t)
+	x.Partial, x.Missing = true, []string{"it was interrupted"}
+	var page bytes.Buffer
+	if err := report.HTML(&page, x, report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []string{report.Text(x, report.Options{}), page.String()} {
+		if strings.Contains(strings.ToLower(got), "time ran out") || strings.Count(strings.ToLower(got), "it was interrupted") != 1 {
+			t.Errorf("got\n%s", got)
+		}
+	}
+}
+
 // TestLine wants one line for each target of a list.
 func TestLine(t *testing.T) {
 	for what, want := range map[string]string{

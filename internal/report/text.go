@@ -28,11 +28,8 @@ func (t *text) sheet(s *sheet) {
 	if s.Error != "" {
 		t.wrapped(indent, s.Error, plain)
 	}
-	if s.Partial {
-		t.wrapped(indent, "The time ran out: this is what was known by then.", t.paint.Warn)
-	}
 	for _, missing := range s.Missing {
-		t.wrapped(indent, sentence(missing), plain)
+		t.wrapped(indent, sentence(missing), t.caution(s.Partial))
 	}
 	t.bounce(s.Bounce)
 	if t.options.Verbose {
@@ -50,6 +47,14 @@ func (t *text) sheet(s *sheet) {
 			t.wrapped("", hint, t.paint.Dim)
 		}
 	}
+}
+
+// caution paints what is missing for want of time.
+func (t *text) caution(partial bool) func(string) string {
+	if partial {
+		return t.paint.Warn
+	}
+	return plain
 }
 
 // rows writes the table of addresses and servers in columns.
