@@ -44,6 +44,30 @@ var meanings = []meaning{
 	{Other, "The refusal does not speak of reverse DNS or HELO.", nil},
 }
 
+// beyond says of a class what no examination of the sender can tell.
+var beyond = map[Class]string{
+	"generic":              ownNames,
+	"missing_or_generic":   "It has a PTR record. " + ownNames,
+	"v6_missing_or_fcrdns": "The PTR record is in order. The receiver asks for authentication as well, which was not examined: if the record was in order before, SPF or DKIM is what it misses.",
+	"helo_bad":             ownHelo,
+	"helo_policy":          ownHelo,
+}
+
+const (
+	ownNames = "The name does not look generic to us, but the rule is the receiver's own: if the name was changed since, send the mail again; if not, give the address a name of its own domain without numbers of the address in it, or ask the receiver."
+	ownHelo  = "No fault was found in the HELO name, but the rule is the receiver's own: if the name was changed since, send the mail again; if not, say the PTR name in HELO, or ask the receiver."
+)
+
+// Beyond says what of a refusal no examination of the sender can tell, because
+// the receiver goes by a rule of its own or asks for more; empty where the DNS
+// tells all.
+func (b *Reading) Beyond() string {
+	if b.Rule == "domain-ip-mismatch" {
+		return "The receiver may mean the HELO name or the sender's domain: the SPF record of that domain should name the address."
+	}
+	return beyond[b.Class]
+}
+
 // Classes returns all classes, Other last.
 func Classes() []Class {
 	out := make([]Class, len(meanings))

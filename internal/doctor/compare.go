@@ -17,7 +17,6 @@ import (
 // none, the sender's domain is examined in its place.
 func (w *walk) ofBounce() {
 	b := w.target.Bounce
-	w.x.Bounce = b
 	addr := saw(b)
 	switch {
 	case addr.IsValid():
@@ -38,7 +37,7 @@ func (w *walk) ofBounce() {
 		w.target.Mailbox = true
 		w.ofName(b.Domain)
 	default:
-		w.x.Error = "the text does not tell the address that the receiver saw: name it"
+		w.x.Error = "the text does not tell the address that the receiver saw: name it, as in check --bounce FILE ADDRESS"
 		w.floor = worse(w.floor, Unknown)
 	}
 }
@@ -59,6 +58,7 @@ func saw(b *bounce.Reading) netip.Addr {
 const (
 	stillWrong = "still-wrong"
 	fineNow    = "fine-now"
+	otherFault = "other-fault"
 	notKnown   = "unknown"
 )
 
@@ -76,31 +76,107 @@ func (w *walk) compare() {
 }
 
 func (w *walk) stateNow(b *bounce.Reading) (state, say string) {
+	if where := w.notThere(b); where != "" {
+		return notKnown, where
+	}
 	codes := explaining(b.Class)
 	if len(codes) == 0 {
-		return notKnown, "The refusal is not about the name of the address, as far as can be told, so that its DNS says nothing of it."
+		return w.otherwise(b)
 	}
-	var found []finding.Code
-	trouble := w.x.Partial
-	for _, f := range w.all() {
-		if slices.Contains(codes, f.Code) && f.Severity != finding.Unknown {
-			found = append(found, f.Code)
-		}
-		trouble = trouble || f.Severity == finding.Unknown && (f.Code == finding.DNSTrouble || f.Code == finding.ResolverDiffers || slices.Contains(codes, f.Code))
-	}
-	asksHelo := strings.HasPrefix(string(b.Class), "helo_")
+	found, faults, trouble := w.weigh(codes)
 	switch {
 	case len(found) > 0:
 		return stillWrong, fmt.Sprintf("What the receiver complained of is still so (%s).", join(found))
 	case trouble:
 		return notKnown, "The DNS gives no complete answer now, so that it can't be told whether what the receiver complained of is still so."
-	case asksHelo && !w.x.Addresses[0].Case.Conn.HeloKnown:
-		return notKnown, "The refusal is about the HELO name, which the text does not tell: name it to have it examined."
-	case !saw(b).IsValid():
+	case strings.HasPrefix(string(b.Class), "helo_") && !w.heloTold():
+		return notKnown, "The refusal is about the HELO name, which the text does not tell: name it to have it examined (--helo)."
+	case w.many(b):
 		return notKnown, "None of these addresses shows what the receiver complained of; it may have seen another one."
+	case len(faults) > 0:
+		return otherFault, fmt.Sprintf("What the receiver complained of is mended, but now there is another fault (%s): put that right, and then send the mail again.", join(faults))
+	case b.Beyond() != "":
+		return notKnown, b.Beyond()
 	default:
 		return fineNow, "What the receiver complained of is not so any more. " + w.until(b)
 	}
+}
+
+// weigh sorts what was found: what explains the refusal, and faults for which mail
+// may be refused as well. Trouble says that not all answers were to be had.
+func (w *walk) weigh(codes []finding.Code) (found, faults []finding.Code, trouble bool) {
+	trouble = w.x.Partial
+	for _, f := range w.all() {
+		explains := slices.Contains(codes, f.Code)
+		switch {
+		case f.Severity == finding.Unknown:
+			trouble = trouble || explains || f.Code == finding.DNSTrouble || f.Code == finding.ResolverDiffers
+		case explains:
+			found = append(found, f.Code)
+		case f.Severity == finding.Failure, f.Code == finding.Listed:
+			faults = append(faults, f.Code)
+		}
+	}
+	return found, faults, trouble
+}
+
+// notThere says why nothing that was examined can be what the receiver saw; empty
+// where it may be.
+func (w *walk) notThere(b *bounce.Reading) string {
+	unjudged := !slices.ContainsFunc(w.subjects, func(s *subject) bool { return s.iprev().Result != evidence.Unjudged })
+	switch addr := saw(b); {
+	case unjudged:
+		return "No receiver can have seen a private address: find out by which public one the mail left, and examine that, as in check --bounce FILE ADDRESS."
+	case w.named() && addr.IsValid() && !b.Private && !slices.ContainsFunc(w.subjects, func(s *subject) bool { return s.addr == addr }):
+		return fmt.Sprintf("The receiver saw %s, and that is none of what was examined: leave the target out to have it examined.", addr)
+	}
+	return ""
+}
+
+// named reports whether somebody said what to examine in place of what the text
+// tells.
+func (w *walk) named() bool { return w.target.Address.IsValid() || !w.target.Name.IsZero() }
+
+// many reports whether the address that was refused may be another one than those
+// that were examined.
+func (w *walk) many(b *bounce.Reading) bool {
+	switch addr := saw(b); {
+	case addr.IsValid() && !b.Private:
+		return false
+	case w.target.Address.IsValid():
+		return false
+	default:
+		return w.target.Name.IsZero() || len(w.subjects) > 1
+	}
+}
+
+// heloTold reports whether the HELO name that was examined is one that was told.
+func (w *walk) heloTold() bool {
+	s := w.subjects[0]
+	return s.judged.Conn.HeloKnown && !s.assumed
+}
+
+// otherwise compares a refusal that is not about the name of the address: a list
+// that it names can be asked.
+func (w *walk) otherwise(b *bounce.Reading) (state, say string) {
+	quote := strings.ToLower(b.Quote.String())
+	asked := ""
+	for _, s := range w.subjects {
+		for i := range s.lists {
+			zone := s.lists[i].Zone.String()
+			switch {
+			case !strings.Contains(quote, zone):
+			case s.lists[i].State == evidence.Listed && !s.lists[i].Allow:
+				return stillWrong, fmt.Sprintf("%s stands on the list that the refusal names, %s: see below.", s.addr, zone)
+			case s.lists[i].State == evidence.NotListed:
+				asked = zone
+			}
+		}
+	}
+	if asked != "" && !w.many(b) {
+		return notKnown, fmt.Sprintf("%s, which the refusal names, has the address no more, as far as we are told: send the mail again.", asked)
+	}
+	return notKnown, "The refusal is not about the name of the address, as far as can be told, so that its DNS says nothing of it. What to do about it stands in the receiver's own words."
 }
 
 // explaining are the findings that explain a class of refusal. What makes a
@@ -162,7 +238,7 @@ func (w *walk) until(b *bounce.Reading) string {
 	if b.Temporary {
 		return "The mail will go out with the next try, unless the receiver still " + remembers
 	}
-	return "Send the mail again; a receiver that refuses still " + remembers
+	return "Send the mail again; a receiver that still refuses " + remembers
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
@@ -171,7 +247,7 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 // over IPv6, or from an address that the domain does not name.
 func (w *walk) elsewhere(b *bounce.Reading) string {
 	addr := saw(b)
-	if !addr.IsValid() {
+	if !addr.IsValid() || w.named() {
 		return ""
 	}
 	var say []string

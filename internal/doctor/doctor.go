@@ -59,7 +59,8 @@ type Examination struct {
 
 // Comparison holds a bounce against the DNS of today.
 type Comparison struct {
-	// State is "still-wrong", "fine-now" or "unknown".
+	// State is "still-wrong", "fine-now", "other-fault" (what the receiver
+	// complained of is gone, another fault is there) or "unknown".
 	State string `json:"state"`
 	Say   string `json:"say"` // a sentence or two for people
 }

@@ -47,8 +47,9 @@ func (w *walk) missing(floor Verdict, format string, args ...any) {
 // the time is over.
 func (w *walk) gather() {
 	t := w.target
+	w.x.Bounce = t.Bounce
 	switch {
-	case t.Bounce != nil:
+	case t.Bounce != nil && !w.named():
 		w.ofBounce()
 	case t.Address.IsValid():
 		w.add(AsTarget, dnsname.Name{}, t.Address)

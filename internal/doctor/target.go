@@ -7,7 +7,8 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 )
 
-// Target says what to examine. One of Address, Name, Bounce and Egress is set.
+// Target says what to examine. One of Address, Name, Bounce and Egress is set;
+// Address or Name beside Bounce is examined in place of what the text tells.
 type Target struct {
 	Address netip.Addr
 	// Name is a host or a mail domain; with Mailbox it is that of a mailbox, and
@@ -34,6 +35,8 @@ func (t Target) String() string {
 	switch {
 	case t.Address.IsValid():
 		return t.Address.String()
+	case !t.Name.IsZero():
+		return t.Name.String()
 	case t.Bounce != nil && saw(t.Bounce).IsValid():
 		return saw(t.Bounce).String()
 	case t.Bounce != nil:
@@ -41,6 +44,6 @@ func (t Target) String() string {
 	case len(t.Egress) > 0:
 		return "this machine"
 	default:
-		return t.Name.String()
+		return ""
 	}
 }

@@ -341,7 +341,8 @@ func change(t *testing.T, p *evidence.SMTP, key, value string) {
 }
 
 // parseTarget reads what to examine: address, name, mailbox, egress or bounce,
-// with the options helo, wanted and own, and for a bounce saw, names, from and said.
+// with the options helo, wanted and own, and for a bounce saw, private, names, from,
+// said and quote; address and name may stand beside it.
 func parseTarget(t *testing.T, text string) doctor.Target {
 	t.Helper()
 	var target doctor.Target
@@ -368,6 +369,10 @@ func parseTarget(t *testing.T, text string) doctor.Target {
 			}
 		case "from":
 			target.Bounce.Domain = dnsname.MustParse(value)
+		case "private":
+			target.Bounce.Private = true
+		case "quote":
+			target.Bounce.Quote = untrusted.Long(value)
 		case "said":
 			target.Bounce.Helo = untrusted.New(value)
 		case "helo":
