@@ -77,7 +77,7 @@ func newCheckCommand(a *app) *cobra.Command {
 	f.StringVar(&flags.bounce, "bounce", "", "read a non-delivery report, SMTP reply or log line from `FILE`, - for standard input, and examine the sender in it")
 	f.StringVar(&flags.list, "list", "", fmt.Sprintf("examine the targets in `FILE`, - for standard input, one a line and at most %d", maxListed))
 	f.BoolVar(&flags.me, "me", false, "examine the addresses that this machine sends from")
-	f.BoolVar(&flags.own, "own", false, "I run these servers: try VRFY, EXPN, and mail to postmaster and abuse")
+	f.BoolVar(&flags.own, "own", false, "I run these servers: try VRFY, EXPN, mail to postmaster and abuse, and a command slipped in before TLS")
 	f.BoolVar(&flags.relay, "relay-test", false, "try whether they relay for strangers; implies --own, and stops before any message")
 	f.BoolVar(&flags.noSMTP, "no-smtp", false, "don't connect to port 25")
 	f.BoolVar(&flags.noLists, "no-lists", false, "don't ask DNS lists")

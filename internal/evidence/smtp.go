@@ -40,7 +40,9 @@ type SMTP struct {
 	// Steps are the times of the dialogue, in order.
 	Steps []SMTPStep `json:"steps"`
 	// Notes are oddities that are no failure: "long-line" for a reply beyond 512
-	// octets (RFC 5321 §4.5.3.1.5), "no-ehlo" for a server that only knows HELO.
+	// octets (RFC 5321 §4.5.3.1.5), "no-ehlo" for a server that only knows HELO,
+	// "starttls-data" for one that sends something in the clear behind its reply to
+	// STARTTLS, where only the handshake may come.
 	Notes []string `json:"notes,omitempty"`
 	// Delayed says that the greeting came late, and the replies after it did not:
 	// a delay on purpose (greet pause, tarpit), not a slow server. A server that
@@ -130,8 +132,9 @@ type TLS struct {
 	Matches    bool `json:"matches"`
 	Trusted    bool `json:"trusted"`
 	SelfSigned bool `json:"self_signed,omitempty"`
-	// Injected says that the server took plain-text commands sent with STARTTLS,
-	// or sent octets of its own, over into the TLS session (RFC 3207 §4.2).
+	// Injected says that the server took a command which was sent in the clear
+	// behind STARTTLS over into the TLS session (RFC 3207 §4.2, CVE-2011-0411):
+	// tried with the operator's own servers only.
 	Injected bool `json:"injected,omitempty"`
 }
 

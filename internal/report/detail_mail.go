@@ -65,7 +65,7 @@ func tlsEntries(t *evidence.TLS) []entry {
 	}
 	out := []entry{{Head: "STARTTLS", Said: joinNonEmpty(" ", t.Version, t.Cipher), Note: t.Error.String()}}
 	if t.Injected {
-		out = append(out, entry{Head: "STARTTLS", Said: "plain text slipped into the encrypted session"})
+		out = append(out, entry{Head: "STARTTLS", Said: "a command sent in the clear was carried over into the session"})
 	}
 	if t.Total > 0 || len(t.Names) > 0 {
 		note := fmt.Sprintf("from %s to %s, issued by %s", day(t.NotBefore), day(t.NotAfter), t.Issuer)

@@ -21,7 +21,7 @@ func (p *Prober) askMore(ctx context.Context, t evidence.SMTPTarget, out *eviden
 		wait.Go(func() {
 			p.apart(ctx, t, func(s *session) error {
 				took, err := s.inject()
-				out.TLS.Injected = out.TLS.Injected || took
+				out.TLS.Injected = took
 				return err
 			})
 		})

@@ -36,9 +36,13 @@ func (s *session) secure(host dnsname.Name) error {
 		t.Error = untrusted.Long(said(reply))
 		return nil
 	}
-	// RFC 3207 §4.2: what comes in the clear behind the reply must not count as
-	// part of the TLS session. No server has anything to say before ClientHello.
-	t.Injected = s.in.pending()
+	// No server has anything to say before ClientHello: what is there comes from a
+	// server out of step, or from somebody on the way. It is odd and no more, for
+	// it is the client that must not take it into the session (RFC 3207 §4.2), as
+	// we don't; that a server takes our commands there is tried by inject.
+	if s.in.pending() {
+		s.note("starttls-data")
+	}
 	if err := s.handshake(host, t); err != nil {
 		return s.tlsFailed(err)
 	}
