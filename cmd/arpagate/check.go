@@ -40,7 +40,9 @@ say what is wrong, who can put it right and how, and from which hour it shows.
 TARGET is an address (203.0.113.9, 2001:db8::9), the name of a host (its
 addresses are examined, with the name as HELO), a mail domain (the hosts of its
 MX records and the senders of its SPF record), or a mail address (its domain).
-In place of it there may be --bounce with what came back, --me, or --list.
+In place of it there may be --bounce with what came back, --me, or --list. A
+TARGET beside --bounce is examined in place of the address that the receiver
+saw, where the text does not tell it.
 
 The exit code is 0 when all is well, 1 with findings that refuse nobody, 2
 where mail would be refused, 3 where it could not be told, or where there was
@@ -95,7 +97,7 @@ func (a *app) check(ctx context.Context, args []string, flags checkFlags) error 
 	if err != nil {
 		return err
 	}
-	c, _, err := a.loadConfig()
+	c, path, err := a.loadConfig()
 	if err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func (a *app) check(ctx context.Context, args []string, flags checkFlags) error 
 	progress := a.newProgress()
 	defer progress.clear()
 	x, err := a.openExaminer(ctx, c, examinerOptions{
-		servers: flags.servers, mta: flags.mta, provider: flags.holder, noSMTP: flags.noSMTP, noLists: flags.noLists, lab: flags.lab, progress: progress.tell,
+		servers: flags.servers, mta: flags.mta, provider: flags.holder, noSMTP: flags.noSMTP, noLists: flags.noLists, lab: flags.lab, gate: path != "", progress: progress.tell,
 	})
 	if err != nil {
 		return err

@@ -48,6 +48,7 @@ type examinerOptions struct {
 	mta, provider   string
 	noSMTP, noLists bool
 	lab             bool
+	gate            bool // the rules are those of a file, and not our defaults
 	progress        func(doctor.Event)
 	memory          evidence.Rememberer // nil: the store of the configuration, where there is one
 }
@@ -91,7 +92,7 @@ func (a *app) openExaminer(ctx context.Context, c *config.Config, o examinerOpti
 		return nil, err
 	}
 	x.doctor = doctor.New(d)
-	x.words = report.Options{Words: reply.Site{AuthservID: c.Site.AuthservID}, Preset: rules.Preset, Zone: a.zone}
+	x.words = report.Options{Words: reply.Site{AuthservID: c.Site.AuthservID}, Preset: rules.Preset, Site: o.gate, Zone: a.zone}
 	if a.zone == nil {
 		x.words.Zone = time.Local
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	// where they are not known.
 	Words  reply.Site
 	Preset string
+	// Site says that these are the rules of a gate that somebody set up, and not
+	// the defaults.
+	Site bool
 }
 
 // The width that text is broken at where nobody says another one, and the least.

@@ -35,7 +35,7 @@ func TestText(t *testing.T) {
 			name    string
 			options report.Options
 		}{
-			{"usual", report.Options{Preset: "careful"}},
+			{"usual", report.Options{Preset: "careful", Site: true}},
 			{"verbose", report.Options{Verbose: true, Ticket: true, Format: "all"}},
 			{"narrow", report.Options{Width: 40}},
 			{"color", report.Options{Color: true}},
@@ -220,6 +220,25 @@ func TestInterrupted(t *testing.T) {
 	}
 	for _, got := range []string{report.Text(x, report.Options{}), page.String()} {
 		if strings.Contains(strings.ToLower(got), "time ran out") || strings.Count(strings.ToLower(got), "it was interrupted") != 1 {
+			t.Errorf("got\n%s", got)
+		}
+	}
+}
+
+// TestWhoseRules: where nobody set up a gate, the report does not speak of rules of
+// this site, and leaves out what their patience has come to.
+func TestWhoseRules(t *testing.T) {
+	for site, want := range map[bool]string{true: "This site's rules  ", false: "A gate with Arpagate's defaults  "} {
+		var page bytes.Buffer
+		o := report.Options{Preset: "careful", Site: site}
+		if err := report.HTML(&page, nameless(t), o); err != nil {
+			t.Fatal(err)
+		}
+		text := report.Text(nameless(t), o)
+		if !strings.Contains(text, want) || strings.Contains(text, "(preset careful)") != site || strings.Contains(text, "patience") != site {
+			t.Errorf("got\n%s", text)
+		}
+		if got := strings.ReplaceAll(page.String(), "&#39;", "'"); !strings.Contains(got, "<h3>"+strings.TrimSpace(want)+"</h3>") {
 			t.Errorf("got\n%s", got)
 		}
 	}

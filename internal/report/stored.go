@@ -21,13 +21,14 @@ func Case(c *decision.Case, o Options) string {
 		fact += ", reverse and forward DNS agree"
 	}
 	t.hanging(t.paint.Bold(c.Conn.Client.String())+"  "+t.paint.Verdict(caseVerdict(c))+"  ", indent, fact, plain)
+	o.Site = true // whose gate kept it
 	w := words{options: o, at: c.At}
 	var causes []doctor.Problem
 	for _, f := range c.Findings {
 		causes = append(causes, doctor.Problem{Cause: f})
 	}
 	s := subject{Remark: heloRemark(c, false), Gate: w.gate(c)}
-	s.Gate.Reply = Answer(o.Words, c)
+	s.Gate.Title, s.Gate.Reply = "Decision", Answer(o.Words, c)
 	s.Problems, s.Notices = w.problems(causes)
 	t.remark(s.Remark)
 	for i := range s.Problems {
@@ -35,7 +36,7 @@ func Case(c *decision.Case, o Options) string {
 	}
 	t.notices(s.Notices)
 	t.details(caseDetails(c))
-	t.gate("Decision", s.Gate)
+	t.gate(s.Gate)
 	return strings.TrimRight(t.String(), "\n") + "\n"
 }
 

@@ -83,8 +83,10 @@ func heloRemark(c *decision.Case, assumed bool) string {
 	}
 }
 
-// gateWords are what this site's own gate would do.
+// gateWords are what the gate would do: this site's own, or one that nobody has
+// set up.
 type gateWords struct {
+	Title string
 	Said  string
 	Reply string
 	Notes []string
@@ -104,7 +106,11 @@ func (w words) gate(c *decision.Case) *gateWords {
 	if d.Points > 0 {
 		said = append(said, plural(d.Points, "point"))
 	}
-	g := &gateWords{Said: strings.Join(said, ", "), Reply: Answer(w.options.Words, &unkept)}
+	g := &gateWords{Title: "This site's rules", Said: strings.Join(said, ", "), Reply: Answer(w.options.Words, &unkept)}
+	if !w.options.Site {
+		g.Title = "A gate with Arpagate's defaults"
+		return g
+	}
 	if w.options.Preset != "" {
 		g.Said += " (preset " + w.options.Preset + ")"
 	}

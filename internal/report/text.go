@@ -136,7 +136,7 @@ func (t *text) subject(s *subject) {
 		t.blank()
 		t.wrapped(t.paint.good("Fine")+"  ", strings.Join(s.Fine, "; "), plain)
 	}
-	t.gate("This site's rules", s.Gate)
+	t.gate(s.Gate)
 	if t.options.Verbose {
 		t.details(s.Details)
 	}
@@ -314,12 +314,12 @@ func (t *text) effect(g group) string {
 
 func (t *text) remark(said string) { t.wrapped(indent, said, t.paint.Dim) }
 
-func (t *text) gate(title string, g *gateWords) {
+func (t *text) gate(g *gateWords) {
 	if g == nil {
 		return
 	}
 	t.blank()
-	t.hanging(t.paint.Bold(title)+"  ", indent, g.Said, plain)
+	t.hanging(t.paint.Bold(g.Title)+"  ", indent, g.Said, plain)
 	t.wrapped(indent, g.Reply, plain)
 	for _, note := range g.Notes {
 		t.wrapped(indent, note, plain)
