@@ -264,7 +264,7 @@ func notifiersOf(c *config.Config, p watchParts) ([]watch.Notifier, error) {
 	if relay.host != "" {
 		out = append(out, &watch.Mail{
 			Relay: relay.host, Port: relay.port, Route: route, From: c.Watch.MailFrom, To: c.Watch.MailTo,
-			Helo: p.examiner.helo(), Rand: randomBits, Now: p.now,
+			Helo: p.examiner.helo(), Rand: randomBits, Now: p.now, Log: p.log,
 		})
 	}
 	return out, nil

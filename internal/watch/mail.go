@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"log/slog"
 	"mime"
 	"net/smtp"
+	"net/textproto"
 	"time"
 )
 
@@ -26,6 +29,8 @@ type Mail struct {
 	Now  func() time.Time
 	// TLS verifies the relay; nil takes any certificate, as mail servers do.
 	TLS *tls.Config
+	// Log is told of recipients that are refused while others are not.
+	Log *slog.Logger
 }
 
 // Name returns "mail".
@@ -35,10 +40,15 @@ func (*Mail) Name() string { return "mail" }
 func (m *Mail) Notify(ctx context.Context, c Change) error {
 	ctx, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
-	if err := m.send(ctx, m.message(c)); err != nil {
-		return fmt.Errorf("watch: mail by %s: %w", m.Relay, err)
+	err := m.send(ctx, m.message(c))
+	var reply *textproto.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &reply) && reply.Code >= 500: // RFC 5321 §4.2.1
+		return &Refused{fmt.Errorf("watch: mail by %s: %w", m.Relay, err)}
 	}
-	return nil
+	return fmt.Errorf("watch: mail by %s: %w", m.Relay, err)
 }
 
 func (m *Mail) send(ctx context.Context, message []byte) error {
@@ -67,10 +77,8 @@ func (m *Mail) send(ctx context.Context, message []byte) error {
 	if err := client.Mail(m.From); err != nil {
 		return err
 	}
-	for _, to := range m.To {
-		if err := client.Rcpt(to); err != nil {
-			return fmt.Errorf("%s: %w", to, err)
-		}
+	if err := m.recipients(client); err != nil {
+		return err
 	}
 	data, err := client.Data()
 	if err != nil {
@@ -85,6 +93,31 @@ func (m *Mail) send(ctx context.Context, message []byte) error {
 	// The relay has taken the message over: what QUIT brings changes nothing
 	// (RFC 5321 §4.1.1.10).
 	_ = client.Quit()
+	return nil
+}
+
+// recipients names them. One that is refused for good does not keep the others
+// from hearing of the change.
+func (m *Mail) recipients(client *smtp.Client) error {
+	taken, refusals := 0, []error(nil)
+	for _, to := range m.To {
+		err := client.Rcpt(to)
+		var reply *textproto.Error
+		switch {
+		case err == nil:
+			taken++
+		case errors.As(err, &reply) && reply.Code >= 500:
+			refusals = append(refusals, fmt.Errorf("%s: %w", to, err))
+		default:
+			return fmt.Errorf("%s: %w", to, err)
+		}
+	}
+	if taken == 0 {
+		return errors.Join(refusals...)
+	}
+	for _, err := range refusals {
+		m.Log.Error("the relay refuses a recipient of the watch", "relay", m.Relay, "error", err)
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -75,11 +76,17 @@ func TestWebhook(t *testing.T) {
 // TestWebhookFails: what is not taken over is an error, so that it is told again.
 func TestWebhookFails(t *testing.T) {
 	elsewhere := 0
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))
+	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
 	replies := map[string]http.HandlerFunc{
-		"500":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
-		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) },
+		"500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/elsewhere" {
+				elsewhere++
+				return
+			}
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		},
 		"hangs up": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err == nil {
@@ -149,7 +156,8 @@ func talk(conn net.Conn, says map[string]string) string {
 		}
 		heard += line
 		verb := strings.ToUpper(strings.Fields(line)[0])
-		switch say := says[verb]; {
+		say := says[verb] + says[strings.ToUpper(strings.TrimSpace(line))]
+		switch {
 		case say != "":
 			fmt.Fprint(conn, say+"\r\n")
 		case verb == "DATA":
@@ -175,7 +183,7 @@ func mailBy(t *testing.T, to net.Addr) *watch.Mail {
 	return &watch.Mail{
 		Relay: "hook.example.org", Port: 25, Route: route(t, to), Helo: "gate.example.org",
 		From: "arpagate@example.org", To: []string{"admin@example.org", "other@example.net"},
-		Rand: func() uint64 { return 7 }, Now: func() time.Time { return start },
+		Rand: func() uint64 { return 7 }, Now: func() time.Time { return start }, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -232,18 +240,33 @@ Still there:
 // TestMailFails: a message counts as sent when the relay has taken it over, and
 // not before.
 func TestMailFails(t *testing.T) {
-	for name, says := range map[string]map[string]string{
-		"the relay refuses a recipient": {"RCPT": "550 5.1.1 nobody of that name"},
-		"the relay refuses the sender":  {"MAIL": "550 5.7.1 not you"},
-		"the relay wants no message":    {"DATA": "452 4.3.1 full"},
+	for name, test := range map[string]struct {
+		says    map[string]string
+		forGood bool
+	}{
+		"the relay refuses all recipients": {map[string]string{"RCPT": "550 5.1.1 nobody of that name"}, true},
+		"the relay refuses the sender":     {map[string]string{"MAIL": "550 5.7.1 not you"}, true},
+		"the relay puts a recipient off":   {map[string]string{"RCPT TO:<OTHER@EXAMPLE.NET>": "450 4.2.0 later"}, false},
+		"the relay wants no message now":   {map[string]string{"DATA": "452 4.3.1 full"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			addr, _ := relay(t, says)
-			if err := mailBy(t, addr).Notify(t.Context(), change); err == nil {
-				t.Error("no error")
+			addr, _ := relay(t, test.says)
+			err := mailBy(t, addr).Notify(t.Context(), change)
+			var refused *watch.Refused
+			if err == nil || errors.As(err, &refused) != test.forGood {
+				t.Errorf("error %v, want one for good: %v", err, test.forGood)
 			}
 		})
 	}
+	t.Run("one recipient of two is refused", func(t *testing.T) {
+		addr, took := relay(t, map[string]string{"RCPT TO:<OTHER@EXAMPLE.NET>": "550 5.1.1 nobody of that name"})
+		if err := mailBy(t, addr).Notify(t.Context(), change); err != nil {
+			t.Error(err)
+		}
+		if heard := <-took; !strings.Contains(heard, "DATA\r\n") {
+			t.Errorf("the other one gets nothing: %q", heard)
+		}
+	})
 	t.Run("a relay that is silent ends with the context", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

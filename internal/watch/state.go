@@ -2,7 +2,6 @@ package watch
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/arpagate/arpagate/internal/doctor"
@@ -57,7 +56,7 @@ func (p Patience) needs(w *Waiting) int {
 func (s *State) step(now Snapshot, patience Patience) *Change {
 	s.Last = now.At
 	if !s.Known {
-		if now.Partial && len(now.Problems) == 0 {
+		if now.x.Partial && len(now.Problems) == 0 {
 			return nil // nothing was learned
 		}
 		s.Known, s.Problems, s.Since, s.Changed = true, now.Problems, now.At, now.At
@@ -99,43 +98,16 @@ func (s *State) differences(now Snapshot) []Waiting {
 			continue
 		}
 		// A problem that could not be looked for is not gone: its count stands
-		// still. Nor is any but a whole examination proof of an absence.
-		if now.Partial || hidden(now.Problems, p) {
-			if n := s.seen(p.key(), true); n > 0 {
-				out = append(out, Waiting{Problem: p, Gone: true, Seen: n})
-			}
-			continue
+		// still.
+		seen := s.seen(p.key(), true)
+		if now.absent(p) {
+			seen++
 		}
-		out = append(out, Waiting{Problem: p, Gone: true, Seen: s.seen(p.key(), true) + 1})
+		if seen > 0 {
+			out = append(out, Waiting{Problem: p, Gone: true, Seen: seen})
+		}
 	}
 	return out
-}
-
-// hidden reports whether something that could not be found out may hide the
-// problem.
-func hidden(found []Problem, p Problem) bool {
-	return p.Severity != finding.Unknown && slices.ContainsFunc(found, func(f Problem) bool {
-		return f.Severity == finding.Unknown && f.hides(p)
-	})
-}
-
-// hides reports whether p can't be looked for where f stands. What a DNS list
-// does not tell hides what lists say, and a port 25 that is shut what mail
-// servers say; both may last for ever, and must not hide a repair elsewhere.
-func (f Problem) hides(p Problem) bool {
-	lists := strings.HasPrefix(string(f.Code), "list-")
-	switch {
-	case lists || p.Code == finding.Listed:
-		return lists && p.Code == finding.Listed
-	case f.Code == finding.Port25Blocked:
-		return p.Part == OfServer
-	case f.Part != OfTarget:
-		return f.Subject == p.Subject
-	case len(f.Covers) > 0 && p.Part == OfAddress:
-		return slices.Contains(f.Covers, p.Subject)
-	default:
-		return true
-	}
 }
 
 func has(problems []Problem, k key) bool {

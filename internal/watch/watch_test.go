@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/arpagate/arpagate/internal/decision"
 	"github.com/arpagate/arpagate/internal/doctor"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
@@ -26,28 +27,64 @@ var (
 	addr  = netip.MustParseAddr("203.0.113.9")
 )
 
-// found is one examination: the codes of its causes, each "code" or
-// "code!unknown" or "code!info", with the time at which a repair shows.
+// found is one examination of a host with one address and a mail server: the
+// codes of its causes, each "code" or "code!severity", at their places; and what
+// could not be looked at.
 type found struct {
 	codes   string // of the address
+	shared  string // of the address, told at the target as several share it
 	target  string // of the target itself
 	server  string // of the mail server
 	err     string // why there was nothing to examine
 	partial bool
+	dark    bool // the DNS gave no complete answer about the address
+	shut    bool // the mail server could not be reached
+	unseen  bool // the mail server was not tried
+	unasked bool // the list gave no answer
+	moved   bool // the address is not one of the target's any more
+	lost    bool // and whether it is could not be looked up
 	visible time.Duration
 }
 
 func (f found) examination(at time.Time) *doctor.Examination {
-	x := &doctor.Examination{Target: target, At: at, Partial: f.partial, Error: f.err, Problems: f.problems(f.target, at)}
-	if f.err == "" {
-		x.Addresses = []doctor.Address{{Address: addr, Problems: f.problems(f.codes, at)}}
-		peer := &evidence.SMTP{Peer: netip.AddrPortFrom(addr, 25)}
-		x.Servers = []doctor.Server{{SMTP: peer, Problems: f.problems(f.server, at)}}
+	x := &doctor.Examination{Target: target, At: at, Partial: f.partial, Error: f.err, Problems: f.problems(f.target, at, false)}
+	x.Problems = append(x.Problems, f.problems(f.shared, at, true)...)
+	lookup := evidence.Answer{State: evidence.Found}
+	if f.lost {
+		lookup.State = evidence.ServFail
+	}
+	x.Lookups = []evidence.Answer{lookup}
+	if f.err != "" || f.moved || f.lost {
+		return x
+	}
+	x.Addresses = []doctor.Address{f.address(at)}
+	if !f.unseen {
+		smtp := &evidence.SMTP{Peer: netip.AddrPortFrom(addr, 25), Outcome: evidence.Spoke, TLS: &evidence.TLS{Offered: true}}
+		if f.shut {
+			smtp.Outcome, smtp.TLS = evidence.Slow, nil
+		}
+		x.Servers = []doctor.Server{{SMTP: smtp, Problems: f.problems(f.server, at, false)}}
 	}
 	return x
 }
 
-func (f found) problems(codes string, at time.Time) []doctor.Problem {
+func (f found) address(at time.Time) doctor.Address {
+	view := &evidence.View{IPRev: evidence.IPRev{Address: addr, Result: evidence.Pass}}
+	zone := &evidence.Zone{Servers: []evidence.NameServer{{State: evidence.Authoritative}}}
+	list := evidence.ListAnswer{State: evidence.NotListed}
+	if f.dark {
+		view.IPRev.Result, zone.Servers[0].State, list.State = evidence.TempError, evidence.Silent, evidence.ListTrouble
+	}
+	if f.unasked {
+		list.State = evidence.ListRefused
+	}
+	return doctor.Address{
+		Address: addr, Case: &decision.Case{Evidence: evidence.Evidence{View: view}},
+		Reverse: zone, Lists: []evidence.ListAnswer{list}, Problems: f.problems(f.codes, at, false),
+	}
+}
+
+func (f found) problems(codes string, at time.Time, shared bool) []doctor.Problem {
 	var out []doctor.Problem
 	for _, word := range strings.Fields(codes) {
 		code, severity, ok := strings.Cut(word, "!")
@@ -57,6 +94,9 @@ func (f found) problems(codes string, at time.Time) []doctor.Problem {
 		p := doctor.Problem{Cause: finding.Finding{
 			Code: finding.Code(code), Severity: finding.Severity(severity), Args: finding.Args{Address: addr},
 		}}
+		if shared {
+			p.Cause.Args.Covers = []netip.Addr{addr}
+		}
 		if f.visible > 0 {
 			p.Remedy = &remedy.Remedy{Visible: &remedy.Visible{First: at.Add(f.visible), Last: at.Add(10 * f.visible)}}
 		}
@@ -73,6 +113,8 @@ type bench struct {
 	play  found
 	told  []string
 	fail  bool
+	// refuse is to fail for good.
+	refuse bool
 	// broken makes every examination panic.
 	broken bool
 	kept   map[string][]byte
@@ -83,7 +125,10 @@ func (b *bench) Name() string { return "test" }
 func (b *bench) Notify(_ context.Context, c watch.Change) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.fail {
+	switch {
+	case b.refuse:
+		return &watch.Refused{Err: errors.New("not here")}
+	case b.fail:
 		return errors.New("no way to tell")
 	}
 	said := string(c.From) + ">" + string(c.To)
@@ -197,33 +242,69 @@ func TestHysteresis(t *testing.T) {
 		},
 		{
 			"trouble does not make another problem vanish",
-			[]found{{codes: "ptr-missing"}, {codes: "dns-trouble!unknown"}, {codes: "dns-trouble!unknown"}, {codes: "dns-trouble!unknown"}, {codes: "ptr-missing"}, {codes: "ptr-missing"}, {codes: "ptr-missing"}},
+			[]found{
+				{codes: "ptr-missing"},
+				{codes: "dns-trouble!unknown", dark: true},
+				{codes: "dns-trouble!unknown", dark: true},
+				{codes: "dns-trouble!unknown", dark: true},
+				{codes: "ptr-missing"},
+				{codes: "ptr-missing"},
+				{codes: "ptr-missing"},
+			},
 			[]string{">fail +ptr-missing", "", "", "fail>fail +dns-trouble", "", "", "fail>fail -dns-trouble"},
 		},
 		{
-			"trouble with the target hides the problems of its addresses",
-			[]found{{codes: "ptr-missing"}, {target: "dns-trouble!unknown"}, {target: "dns-trouble!unknown"}, {target: "dns-trouble!unknown"}},
-			[]string{">fail +ptr-missing", "", "", "fail>fail +dns-trouble"},
+			"nor does trouble that is told with the target",
+			[]found{{codes: "ptr-missing zone-lame!warn listed!warn"}, {shared: "dns-trouble!unknown", dark: true}, {shared: "dns-trouble!unknown", dark: true}},
+			[]string{">fail +listed +ptr-missing +zone-lame", "", ""},
+		},
+		{
+			"a cause that several share is the same when one has it alone",
+			[]found{{shared: "zone-lame!warn"}, {codes: "zone-lame!warn"}, {shared: "zone-lame!warn"}},
+			[]string{">warn +zone-lame", "", ""},
 		},
 		{
 			"a list that never answers hides no repair",
-			[]found{{codes: "ptr-missing", target: "list-refused!unknown"}, {target: "list-refused!unknown"}, {target: "list-refused!unknown"}},
-			[]string{">fail +ptr-missing +list-refused", "", "fail>unknown -ptr-missing"},
+			[]found{{codes: "ptr-missing list-refused!unknown", unasked: true}, {codes: "list-refused!unknown", unasked: true}, {codes: "list-refused!unknown", unasked: true}},
+			[]string{">fail +list-refused +ptr-missing", "", "fail>unknown -ptr-missing"},
 		},
 		{
-			"but what lists say",
-			[]found{{codes: "listed!warn"}, {codes: "list-refused!unknown"}, {codes: "list-refused!unknown"}, {codes: "list-refused!unknown"}},
-			[]string{">warn +listed", "", "", "warn>unknown +list-refused"},
+			"but what it says",
+			[]found{{codes: "listed!warn"}, {unasked: true}, {unasked: true}, {}, {}},
+			[]string{">warn +listed", "", "", "", "warn>pass -listed"},
 		},
 		{
-			"a port 25 that is shut here hides what servers said, and no repair of the DNS",
+			"a server that can't be reached hides what it said, and no repair of the DNS",
 			[]found{
 				{codes: "ptr-missing", server: "tls-expired!warn"},
-				{target: "port25-blocked!unknown"},
-				{target: "port25-blocked!unknown"},
-				{target: "port25-blocked!unknown"},
+				{server: "smtp-closed!unknown", shut: true},
+				{server: "smtp-closed!unknown", shut: true},
+				{server: "smtp-closed!unknown", shut: true},
+				{},
+				{},
+				{},
 			},
-			[]string{">fail +ptr-missing +tls-expired", "", "fail>warn -ptr-missing", "warn>unknown +port25-blocked"},
+			[]string{">fail +ptr-missing +tls-expired", "", "fail>warn -ptr-missing", "warn>unknown +smtp-closed", "", "unknown>unknown -tls-expired", "unknown>pass -smtp-closed"},
+		},
+		{
+			"a server that was not tried is not well",
+			[]found{{server: "tls-expired!warn"}, {unseen: true}, {unseen: true}, {unseen: true}},
+			[]string{">warn +tls-expired", "", "", ""},
+		},
+		{
+			"an address that is the target's no more takes its problems along",
+			[]found{{codes: "ptr-missing", server: "tls-expired!warn"}, {moved: true}, {moved: true}},
+			[]string{">fail +ptr-missing +tls-expired", "", "fail>pass -ptr-missing -tls-expired"},
+		},
+		{
+			"unless its addresses could not be looked up",
+			[]found{{codes: "ptr-missing"}, {lost: true}, {lost: true}, {lost: true}},
+			[]string{">fail +ptr-missing", "", "", ""},
+		},
+		{
+			"a part that is late for ever hides no repair of another",
+			[]found{{codes: "ptr-missing", partial: true, shut: true}, {partial: true, shut: true}, {partial: true, shut: true}},
+			[]string{">fail +ptr-missing", "", "fail>pass -ptr-missing"},
 		},
 		{
 			"a name that is gone",
@@ -234,11 +315,6 @@ func TestHysteresis(t *testing.T) {
 			"a name that was never there",
 			[]found{{err: "the name does not exist: NXDOMAIN"}},
 			[]string{">unknown +nothing-to-examine"},
-		},
-		{
-			"half an examination proves no absence",
-			[]found{{codes: "ptr-missing"}, {partial: true}, {partial: true}, {}, {}},
-			[]string{">fail +ptr-missing", "", "", "", "fail>pass -ptr-missing"},
 		},
 		{
 			"half an examination without a problem is no first one",
@@ -354,5 +430,40 @@ func TestFault(t *testing.T) {
 	b.broken = true
 	if next := b.Tick(t.Context()); next.Sub(start) != time.Hour {
 		t.Errorf("the next examination comes after %s, want 1h", next.Sub(start))
+	}
+}
+
+// TestRefused: what is refused for good is not told again and again, and does
+// not stand in the way of what comes later.
+func TestRefused(t *testing.T) {
+	b := newBench(t)
+	b.refuse = true
+	b.see(t, found{codes: "ptr-missing"})
+	if got := b.clock.Sub(start); got != time.Hour {
+		t.Errorf("the next try comes after %s, want 1h", got)
+	}
+	b.refuse = false
+	b.see(t, found{codes: "helo-missing"})
+	if got := b.see(t, found{codes: "helo-missing"}); got != "fail>fail +helo-missing -ptr-missing" {
+		t.Errorf("told %q", got)
+	}
+}
+
+// TestOldestGoFirst: of changes that nobody can be told a hundred are kept.
+func TestOldestGoFirst(t *testing.T) {
+	b := newBench(t)
+	b.fail = true
+	for i := range 120 {
+		f := found{}
+		if i%2 == 0 {
+			f.codes = "ptr-missing"
+		}
+		b.see(t, f)
+		b.clock = b.clock.Add(time.Hour)
+		b.see(t, f)
+		b.clock = b.clock.Add(time.Hour)
+	}
+	if n := len(b.States()[0].Owed["test"]); n != 100 {
+		t.Errorf("%d changes kept, want 100", n)
 	}
 }

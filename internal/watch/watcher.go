@@ -24,6 +24,16 @@ type Notifier interface {
 	Notify(ctx context.Context, c Change) error
 }
 
+// Refused is the error of a Notifier that has been refused for good: telling the
+// same again would change nothing.
+type Refused struct{ Err error }
+
+// Error returns the text of the error.
+func (r *Refused) Error() string { return r.Err.Error() }
+
+// Unwrap returns the error.
+func (r *Refused) Unwrap() error { return r.Err }
+
 // Keeper keeps the states, one opaque value for each target.
 type Keeper interface {
 	Save(ctx context.Context, target string, state []byte) error
@@ -234,7 +244,13 @@ func (w *Watcher) tell(ctx context.Context, target string) {
 			if !ok {
 				break
 			}
-			if err := n.Notify(ctx, c); err != nil {
+			err := n.Notify(ctx, c)
+			var refused *Refused
+			if errors.As(err, &refused) {
+				w.cfg.Log.Error("a change is refused for good, and not told again", "target", target, "notifier", n.Name(), "error", err)
+				err = nil
+			}
+			if err != nil {
 				if !errors.Is(err, context.Canceled) {
 					w.cfg.Log.Error("a change could not be told, it is tried again",
 						"target", target, "notifier", n.Name(), "after", retryAfter, "error", err)
