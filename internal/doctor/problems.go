@@ -149,7 +149,7 @@ func (w *walk) remedy(g *group) *remedy.Remedy {
 		return nil
 	}
 	defer w.survive("the remedy for " + string(g.Cause.Code))
-	in := remedy.Input{Finding: g.Cause, MTA: w.MTA, Provider: w.Provider, Now: w.x.At, Wanted: w.target.Wanted}
+	in := remedy.Input{Finding: g.Cause, MTA: w.MTA, Provider: w.Provider, Now: w.x.At, Wanted: w.target.Wanted, Domain: w.domain}
 	// The remedy for the host's IPv6 address is that for the record, and another
 	// way out.
 	if at := slices.IndexFunc(g.Effects, func(f finding.Finding) bool { return f.Code == finding.IPv6NoPTR }); at >= 0 {

@@ -154,7 +154,7 @@ func classless(in Input, name dnsname.Name) *Classless {
 	if !name.IsZero() {
 		data = name.String() + "."
 	}
-	c.OwnText = fmt.Sprintf("%s. %d IN PTR %s\n", master(last.Target), ttlOf(z), data)
+	c.OwnText = fmt.Sprintf("%s. %d IN PTR %s\n", master(last.Target), known{zone: in.Reverse}.ttl(), data)
 	c.Cautions = classlessCautions(c, z)
 	return c
 }

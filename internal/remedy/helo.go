@@ -15,16 +15,13 @@ func (j *job) helo() {
 	if j.noName {
 		return
 	}
-	if !j.forwardReady().OK && j.forwardKnown() {
+	if k := j.forward(); len(k.answers()) > 0 && !k.holds(j.Address) {
 		j.addForward()
-		r.Texts = texts(r.Records, nil)
+		r.Texts = texts(r.Records, replaced{})
 		j.caution("%s needs an address record with %s too.", j.choice.Name, j.address())
 	}
 	r.Visible = j.atOnce("the next message says the new name")
 }
-
-// forwardKnown reports whether the name's zone was asked.
-func (j *job) forwardKnown() bool { return forwardZone(j.Input, j.choice.Name) != nil }
 
 // heloForward handles a name in EHLO that does not lead to the address: if the
 // PTR name is good, EHLO follows it; else the name gets its address record.

@@ -27,11 +27,11 @@ func (j *job) setPTR() {
 	r.Do = j.task(w)
 	j.describeClassless()
 	r.Cautions = append(r.Cautions, j.holder.doubts...)
-	if len(presentNames(j.Reverse)) > 1 {
-		j.caution("Keep this one PTR record and take the others out: many receivers look at one only, and which one is chance.")
+	if _, total := j.reverse().names(); total > 1 {
+		j.caution("Keep this one PTR record and take out all others (there are %d in all): many receivers look at one only, and which one is chance.", total)
 	}
 	j.followHelo()
-	r.Texts = texts(r.Records, presentNames(j.Reverse))
+	r.Texts = texts(r.Records, j.replaced())
 	if !j.holder.sure {
 		r.Ticket = j.ticket()
 	}
@@ -75,21 +75,35 @@ func (j *job) task(w *way) string {
 // forwardStep puts the address record first: several providers refuse the name
 // before it leads back.
 func (j *job) forwardStep() {
-	if j.noName || j.out.Ready != nil && j.out.Ready.OK {
+	k, at := j.forward(), j.seat()
+	if j.noName || k.holds(j.Address) {
 		return
 	}
 	say := fmt.Sprintf("First publish the address record of {name} in your own zone, and wait until every name server of the zone has it%s.", j.otherAddresses())
-	if forwardZone(j.Input, j.choice.Name) == nil {
+	switch {
+	case !at.instead.IsZero():
+		say = fmt.Sprintf("First take the alias (CNAME to %s) of {name} out%s, put an address record in its place, and wait until every name server of the zone has it. If the alias serves something else, choose another name for the mail server.", at.instead, ofZone(at.zone))
+	case len(k.answers()) == 0:
 		say = "First see that {name} has its address record on every name server of its zone; publish it where it is missing."
 	}
 	j.step(Step{
 		Say:   say,
-		Lines: fmt.Sprintf("%s. %d IN %s %s", j.choice.Name, usualTTL, family(j.Address), j.address()),
+		Lines: fmt.Sprintf("%s. %d IN %s %s", master(at.owner), k.ttl(), family(j.Address), j.address()),
 	})
 }
 
+func ofZone(zone dnsname.Name) string {
+	if zone.IsZero() {
+		return ""
+	}
+	return " of the zone " + zone.String()
+}
+
 func (j *job) otherAddresses() string {
-	for _, a := range presentAddrs(forwardZone(j.Input, j.choice.Name)) {
+	if !j.seat().instead.IsZero() {
+		return ""
+	}
+	for _, a := range j.forward().addrs() {
 		if a != j.Address {
 			return fmt.Sprintf(" (beside %s, or in its place if the server has moved)", a)
 		}
@@ -182,16 +196,17 @@ func (j *job) followHelo() {
 // ptrVisible says when the change of the PTR record shows, with that of the
 // address record where it is missing.
 func (j *job) ptrVisible(w *way) *Visible {
-	ptr := Change{What: "PTR record", Zone: j.Reverse}
+	k := j.reverse()
+	ptr := Change{What: "PTR record", Zone: k.zone, Ours: k.ours}
 	if !j.holder.own {
 		var known bool
 		ptr.Least, ptr.Most, known = w.delay()
 		ptr.Assumed = !known
 	}
-	if j.noName || j.out.Ready != nil && j.out.Ready.OK {
+	if j.noName || j.forward().holds(j.Address) {
 		return When(j.Now, false, ptr)
 	}
-	forward := Change{What: family(j.Address).String() + " record", Zone: forwardZone(j.Input, j.choice.Name)}
+	forward := j.forwardChange()
 	return When(j.Now, w != nil && w.ForwardFirst, forward, ptr)
 }
 
@@ -250,13 +265,27 @@ func (j *job) publish() {
 	r.Who, r.Contact = zoneWho(z, name), contactOf(z)
 	r.Do = fmt.Sprintf("Add an %s record with %s to %s.", family(j.Address), j.address(), name)
 	j.addForward()
-	j.say("Add the record below to the zone of %s, raise its serial and reload it%s.", name, j.otherAddresses())
-	if z != nil && len(z.Chain) > 0 {
-		j.caution("%s is an alias of %s: the address record belongs there.", name, z.Name)
+	switch at := j.seat(); {
+	case !at.instead.IsZero():
+		j.say("Take the alias (CNAME to %s) of %s out%s, put the record below in its place, raise the serial and reload the zone.", at.instead, name, ofZone(at.zone))
+		j.caution("If the alias serves something else, use a name of its own for the mail server instead.")
+	case j.forward().holds(j.Address):
+		r.Do = fmt.Sprintf("Wait until the old answer is forgotten: %s has the address %s by now.", name, j.address())
+	default:
+		j.say("Add the record below to the zone of %s, raise its serial and reload it%s.", at.owner, j.otherAddresses())
+		if at.owner != name {
+			j.caution("%s is an alias of %s: the address record belongs there.", name, at.owner)
+		}
 	}
 	j.caution("If the name stands for a web site behind a CDN or proxy, use a name of its own for the mail server instead.")
-	r.Texts = texts(r.Records, nil)
-	r.Visible = When(j.Now, false, Change{What: family(j.Address).String() + " record", Zone: z})
+	r.Texts = texts(r.Records, replaced{})
+	r.Visible = When(j.Now, false, j.forwardChange())
+}
+
+// forwardChange is the change of the wanted name's address record.
+func (j *job) forwardChange() Change {
+	k := j.forward()
+	return Change{What: family(j.Address).String() + " record", Zone: k.zone, Ours: k.ours}
 }
 
 // root is no zone that anybody looks after for one host: a resolver that finds no
@@ -293,7 +322,7 @@ func (j *job) longChain() {
 // straighten puts the PTR record, which is there already behind the aliases, in
 // the place of the first of them.
 func (j *job) straighten() {
-	names := presentNames(j.Reverse)
+	names, _ := j.reverse().names()
 	if j.Reverse == nil || len(j.Reverse.Chain) == 0 || len(names) == 0 || !safe(names[0]) {
 		return
 	}

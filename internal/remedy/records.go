@@ -1,8 +1,6 @@
 package remedy
 
 import (
-	"net/netip"
-	"slices"
 	"strconv"
 	"time"
 
@@ -29,22 +27,25 @@ func (j *job) addForward() {
 	if j.noName || !j.Address.IsValid() {
 		return
 	}
-	name, typ := j.choice.Name, family(j.Address)
-	z := forwardZone(j.Input, name)
-	zone := forwardApex(j.Input, name)
-	owner := name
-	if z != nil && len(z.Chain) > 0 {
-		owner = z.Name
+	typ, k, at := family(j.Address), j.forward(), j.seat()
+	r := Record{Owner: at.owner, Type: typ, TTL: k.ttl(), Zone: at.zone, Instead: at.instead}
+	if !at.owner.Under(at.zone) {
+		r.Zone = dnsname.Name{}
 	}
-	ttl := ttlOf(z)
-	for _, a := range presentAddrs(z) {
+	if !at.instead.IsZero() {
+		r.Data = j.Address.String()
+		j.out.Records = append(j.out.Records, r)
+		return
+	}
+	for _, a := range k.addrs() {
 		if a != j.Address {
-			j.out.Records = append(j.out.Records, Record{Owner: owner, Type: typ, Data: a.String(), TTL: ttl, Zone: zone, Held: true})
+			there := r
+			there.Data, there.Held = a.String(), true
+			j.out.Records = append(j.out.Records, there)
 		}
 	}
-	j.out.Records = append(j.out.Records, Record{
-		Owner: owner, Type: typ, Data: j.Address.String(), TTL: ttl, Zone: zone, Held: j.forwardReady().OK,
-	})
+	r.Data, r.Held, r.open = j.Address.String(), k.holds(j.Address), !k.whole()
+	j.out.Records = append(j.out.Records, r)
 }
 
 // forwardApex is the zone of the name, as far as any question told it.
@@ -73,72 +74,27 @@ func (j *job) addPTR() {
 		}
 	}
 	j.out.Records = append(j.out.Records, Record{
-		Owner: owner, Type: evidence.PTR, Data: j.choice.Name.String() + ".", TTL: ttlOf(j.Reverse), Zone: zone, Held: j.holdsPTR(),
+		Owner: owner, Type: evidence.PTR, Data: j.choice.Name.String() + ".", TTL: j.reverse().ttl(), Zone: zone, Held: j.holdsPTR(),
 	})
 }
 
-// holdsPTR reports whether every server that answers has the wanted name alone.
+// holdsPTR reports whether every answer has the wanted name alone.
 func (j *job) holdsPTR() bool {
-	if j.Reverse == nil {
-		return false
-	}
-	n := 0
-	for i := range j.Reverse.Servers {
-		a := &j.Reverse.Servers[i].Answer
-		if !a.State.Complete() {
-			continue
-		}
+	all := j.reverse().answers()
+	for _, a := range all {
 		if len(a.Names) != 1 || a.Names[0] != j.choice.Name {
 			return false
 		}
-		n++
 	}
-	return n > 0
+	return len(all) > 0
 }
 
-// presentAddrs are the addresses that the zone's servers give, each once.
-func presentAddrs(z *evidence.Zone) []netip.Addr {
-	var out []netip.Addr
-	if z == nil {
-		return nil
-	}
-	for i := range z.Servers {
-		for _, a := range z.Servers[i].Answer.Addrs {
-			if a = a.Unmap(); !slices.Contains(out, a) && len(out) < 16 {
-				out = append(out, a)
-			}
-		}
-	}
-	slices.SortFunc(out, netip.Addr.Compare)
-	return out
-}
-
-// presentNames are the PTR names that the zone's servers give, each once.
-func presentNames(z *evidence.Zone) []dnsname.Name {
-	var out []dnsname.Name
-	if z == nil {
-		return nil
-	}
-	for i := range z.Servers {
-		for _, n := range z.Servers[i].Answer.Names {
-			if !slices.Contains(out, n) && len(out) < 16 {
-				out = append(out, n)
-			}
-		}
-	}
-	return out
-}
-
-// ttlOf is the TTL for a record: that of the present one as the zone's servers
-// give it, or the usual one.
-func ttlOf(z *evidence.Zone) uint32 {
-	if z == nil {
-		return usualTTL
-	}
-	for i := range z.Servers {
-		s := &z.Servers[i]
-		if s.State == evidence.Authoritative && s.Answer.State == evidence.Found && s.Answer.TTL >= time.Second {
-			return uint32(min(s.Answer.TTL/time.Second, 86400))
+// ttl is the TTL for a record: that of the present one as the zone's servers
+// give it, or else our own, or the usual one.
+func (k known) ttl() uint32 {
+	for _, a := range k.answers() {
+		if a.State == evidence.Found && a.TTL >= time.Second {
+			return uint32(min(a.TTL/time.Second, 86400))
 		}
 	}
 	return usualTTL

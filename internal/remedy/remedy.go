@@ -30,6 +30,8 @@ type Input struct {
 	Forward []*evidence.Zone
 	Origin  *evidence.Origin
 	SMTP    *evidence.SMTP
+	// Domain is the mail domain under examination, nil where it is none.
+	Domain *evidence.MailDomain
 	// Names are other names that would do: EHLO, MX, PTR names in use.
 	Names []dnsname.Name
 	// MTA names the recipe of the mail server; empty: recognised from the banner.
@@ -118,13 +120,22 @@ type Record struct {
 	Zone  dnsname.Name  `json:"zone,omitzero"`
 	// Held says that the servers have it already.
 	Held bool `json:"held,omitempty"`
+	// Instead is the target of the CNAME that stands at the owner now and has to
+	// be taken out, the zero Name where there is none.
+	Instead dnsname.Name `json:"instead,omitzero"`
+
+	// open says that there may be further records of the set, which nobody told.
+	open bool
 }
 
 // Ready says whether a provider that looks at the forward record first would
 // accept the name now.
 type Ready struct {
-	OK  bool     `json:"ok"`
-	Why []string `json:"why,omitempty"` // one sentence for each server that does not answer with the address
+	OK bool `json:"ok"`
+	// Unknown says that no server is known to lack the address, but not all
+	// could be asked.
+	Unknown bool     `json:"unknown,omitempty"`
+	Why     []string `json:"why,omitempty"` // one sentence for each server that does not answer with the address
 }
 
 // Visible is the range of time in which the old answer gives way to the new.

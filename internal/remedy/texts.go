@@ -18,7 +18,7 @@ func Formats() []string {
 // texts writes the records in every format. Records that the servers hold
 // already are shown as such where the format has comments, and stand in the
 // sets of those formats that describe a set as a whole.
-func texts(records []Record, replaced []dnsname.Name) map[string]string {
+func texts(records []Record, old replaced) map[string]string {
 	missing := false
 	for _, r := range records {
 		missing = missing || !r.Held
@@ -28,7 +28,7 @@ func texts(records []Record, replaced []dnsname.Name) map[string]string {
 	}
 	sets := group(records)
 	return map[string]string{
-		"bind":       bind(records, replaced),
+		"bind":       bind(records, old),
 		"nsupdate":   nsupdate(records),
 		"tinydns":    tinydns(records),
 		"dnscontrol": dnscontrol(records),
@@ -52,12 +52,57 @@ next:
 			if out[i].Owner == r.Owner && out[i].Type == r.Type {
 				out[i].data = append(out[i].data, r.Data)
 				out[i].held = out[i].held && r.Held
+				out[i].open = out[i].open || r.open
 				continue next
 			}
 		}
 		out = append(out, set{Record: r, data: []string{r.Data}, held: r.Held})
 	}
 	return out
+}
+
+// unsure leaves out a set of which not all records are known: as these formats
+// describe it as a whole, the others would be taken out.
+func (s set) unsure(b *strings.Builder) bool {
+	if s.open {
+		fmt.Fprintf(b, "# %s: not all %s records that are there are known. Add the new one to the set by hand;\n# a set written here would take the others out.\n", s.Owner, s.Type)
+	}
+	return s.open
+}
+
+// takeOut is a comment on the alias that has to go.
+func (r Record) takeOut(mark string) string {
+	if r.Instead.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s take out: %s CNAME %s\n", mark, r.Owner, r.Instead)
+}
+
+// replaced are the PTR records that are there now: their names, as far as they
+// were told, and the number of them all.
+type replaced struct {
+	names []dnsname.Name
+	total int
+}
+
+// replaced are the present PTR records.
+func (j *job) replaced() replaced {
+	var r replaced
+	r.names, r.total = j.reverse().names()
+	return r
+}
+
+// bind has a comment for each record that has to go.
+func (old replaced) bind(b *strings.Builder, r Record) {
+	more := old.total - len(old.names)
+	for _, n := range old.names {
+		if n.String()+"." != r.Data {
+			fmt.Fprintf(b, "; take out: %s. IN PTR %s.\n", master(r.Owner), master(n))
+		}
+	}
+	if more > 0 {
+		fmt.Fprintf(b, "; take out all other PTR records of that name too: %d more than those shown here\n", more)
+	}
 }
 
 // zoneOf is the zone of a record; where nobody could say, the usual one.
@@ -90,7 +135,7 @@ func (r Record) label() string {
 }
 
 // bind writes lines of a zone file (RFC 1035 §5.1), with full owner names.
-func bind(records []Record, replaced []dnsname.Name) string {
+func bind(records []Record, old replaced) string {
 	var b strings.Builder
 	for i, r := range records {
 		zone, assumed := r.zoneOf()
@@ -98,11 +143,13 @@ func bind(records []Record, replaced []dnsname.Name) string {
 			fmt.Fprintf(&b, "; zone %s%s\n", master(zone), assumedText(assumed))
 		}
 		if r.Type == evidence.PTR && !r.Held {
-			for _, old := range replaced {
-				if old.String()+"." != r.Data {
-					fmt.Fprintf(&b, "; take out: %s. IN PTR %s.\n", master(r.Owner), master(old))
-				}
-			}
+			old.bind(&b, r)
+		}
+		if !r.Instead.IsZero() {
+			fmt.Fprintf(&b, "; take out: %s. IN CNAME %s.\n", master(r.Owner), master(r.Instead))
+		}
+		if r.open && !r.Held {
+			b.WriteString("; if it is not there already:\n")
 		}
 		if r.Held {
 			b.WriteString("; there already: ")
@@ -140,6 +187,9 @@ func nsupdate(records []Record) string {
 		if r.Type == evidence.PTR {
 			fmt.Fprintf(&b, "update delete %s. PTR\n", master(r.Owner))
 		}
+		if !r.Instead.IsZero() {
+			fmt.Fprintf(&b, "update delete %s. CNAME\n", master(r.Owner))
+		}
 		fmt.Fprintf(&b, "update add %s. %d %s %s\nsend\n", master(r.Owner), r.TTL, r.Type, r.Data)
 	}
 	return b.String()
@@ -155,6 +205,7 @@ func tinydns(records []Record) string {
 			continue
 		}
 		owner := octal(r.Owner)
+		b.WriteString(r.takeOut("#"))
 		switch r.Type {
 		case evidence.A:
 			fmt.Fprintf(&b, "+%s:%s:%d\n", owner, r.Data, r.TTL)
@@ -217,6 +268,7 @@ func dnscontrol(records []Record) string {
 			fmt.Fprintf(&b, "// there already: %s %s %s\n", r.Owner, r.Type, r.Data)
 			continue
 		}
+		b.WriteString(r.takeOut("//"))
 		if assumed {
 			b.WriteString("// the zone is assumed\n")
 		}
@@ -239,9 +291,10 @@ func quote(s string) string {
 func octodns(sets []set) string {
 	var b strings.Builder
 	for _, s := range sets {
-		if s.held {
+		if s.held || s.unsure(&b) {
 			continue
 		}
+		b.WriteString(s.takeOut("#"))
 		zone, assumed := s.zoneOf()
 		label := s.label()
 		if label == "@" {
@@ -265,9 +318,10 @@ func octodns(sets []set) string {
 func terraform(sets []set) string {
 	var b strings.Builder
 	for _, s := range sets {
-		if s.held {
+		if s.held || s.unsure(&b) {
 			continue
 		}
+		b.WriteString(s.takeOut("#"))
 		zone, assumed := s.zoneOf()
 		if assumed {
 			b.WriteString("# the zone is assumed\n")

@@ -37,14 +37,16 @@ func (j *job) ticket() string {
 		item("Owner", owner+".")
 	}
 	item("PTR", name+".")
-	if old := presentNames(j.Reverse); len(old) > 0 && !(len(old) == 1 && old[0] == j.choice.Name) {
+	if old, _ := j.reverse().names(); len(old) > 0 && !(len(old) == 1 && old[0] == j.choice.Name) {
 		item("Now", listNames(old)+" (please remove)")
 	}
 	b.WriteByte('\n')
 	switch {
 	case j.forwardReady().OK:
 		line("The forward record is in place: every name server of the name's zone answers %s with %s.", name, j.Address)
-	case !j.noName && forwardZone(j.Input, j.choice.Name) == nil:
+	case j.forward().holds(j.Address):
+		line("The forward record (%s %s %s) is in place.", name, family(j.Address), j.Address)
+	case !j.noName && len(j.forward().answers()) == 0:
 		line("We look after the forward record (%s %s %s) ourselves.", name, family(j.Address), j.Address)
 	default:
 		line("The forward record (%s %s %s) is not on all name servers yet; we set it ourselves, before this change.", name, family(j.Address), j.Address)

@@ -14,6 +14,9 @@ type Change struct {
 	What string
 	// Zone is what the servers say of the record now; nil where nobody asked.
 	Zone *evidence.Zone
+	// Ours is what our own DNS server answered, which counts where none of the
+	// zone's servers did.
+	Ours *evidence.Answer
 	// Least and Most are the time from the request until the primary server has
 	// the new record: the provider's own delay. Assumed says that nobody stated it.
 	Least, Most time.Duration
@@ -54,7 +57,7 @@ func When(now time.Time, inOrder bool, changes ...Change) *Visible {
 	var first, last time.Duration
 	v := &Visible{}
 	for _, c := range changes {
-		old, oldWhy := oldAnswer(c.Zone)
+		old, oldWhy := oldAnswer(c)
 		lag, lagWhy := lagOf(c.Zone)
 		least, most := c.Least, c.Most+lag+old
 		if inOrder {
@@ -90,9 +93,10 @@ func (v *Visible) because(c Change, reasons ...string) {
 }
 
 // oldAnswer is how long caches may hold the present answer.
-func oldAnswer(z *evidence.Zone) (time.Duration, string) {
+func oldAnswer(c Change) (time.Duration, string) {
 	var positive, negative time.Duration
 	var found, absent bool
+	z := c.Zone
 	if z != nil {
 		for i := range z.Servers {
 			s := &z.Servers[i]
@@ -114,6 +118,12 @@ func oldAnswer(z *evidence.Zone) (time.Duration, string) {
 	case absent:
 		negative = min(negative, longestTTL)
 		return negative, fmt.Sprintf("caches may hold that there is none for %s (the zone's negative TTL)", span(negative))
+	case c.Ours != nil && c.Ours.State == evidence.Found:
+		left := min(c.Ours.TTL, longestTTL)
+		return left, fmt.Sprintf("our DNS server holds the old record for another %s; what other caches hold may be older or younger", span(left))
+	case c.Ours != nil && c.Ours.State.Negative():
+		left := min(c.Ours.TTL, longestTTL)
+		return left, fmt.Sprintf("our DNS server holds that there is none for another %s; what other caches hold may be older or younger", span(left))
 	default:
 		return unknownTTL, fmt.Sprintf("the present TTL is not known; up to %s is assumed", span(unknownTTL))
 	}

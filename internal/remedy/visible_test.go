@@ -97,7 +97,7 @@ func TestReady(t *testing.T) {
 		"one server has no such record":         {half, false, "ns2.example.org (198.51.100.12) has no A record"},
 		"one server has another address":        {other, false, "ns2.example.org (198.51.100.12) answers with other addresses"},
 		"one server is lame":                    {lame, false, "ns2.example.org (198.51.100.12) does not answer for the zone"},
-		"one server is silent":                  {silent, false, "ns2.example.org (198.51.100.12) could not be asked (silent)"},
+		"one server is silent":                  {silent, false, "ns2.example.org (198.51.100.12) did not answer in time"},
 		"one server at one of its addresses":    {twoFamilies, true, ""},
 		"servers that were not asked":           {more, false, "3 more addresses"},
 		"no servers":                            {zone("mail.example.org", evidence.A, "example.org"), false, "No name server"},

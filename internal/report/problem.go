@@ -163,9 +163,13 @@ func (w words) remedy(r *remedy.Remedy) *remedyWords {
 	}
 	if r.Ready != nil {
 		out.ReadyOK, out.NotReady = r.Ready.OK, r.Ready.Why
-		out.Ready = "not yet"
-		if r.Ready.OK {
+		switch {
+		case r.Ready.OK:
 			out.Ready = "yes: every name server of the name answers with the address"
+		case r.Ready.Unknown:
+			out.Ready = "not known"
+		default:
+			out.Ready = "not yet"
 		}
 	}
 	if r.Visible != nil {
