@@ -26,9 +26,13 @@ const (
 	maxList   = 128 << 10
 )
 
-// targets finds out what to examine: one of TARGET, --bounce, --me and --list.
+// targets finds out what to examine: one of TARGET, --bounce, --me and --list, or
+// a TARGET that stands for the address which a bounce does not tell.
 func (a *app) targets(args []string, flags *checkFlags) (*job, error) {
 	given := len(args)
+	if flags.bounce != "" {
+		given = 0
+	}
 	for _, flag := range []bool{flags.bounce != "", flags.me, flags.list != ""} {
 		if flag {
 			given++
@@ -41,7 +45,7 @@ func (a *app) targets(args []string, flags *checkFlags) (*job, error) {
 			hint: "arpagate check 203.0.113.9, or --bounce FILE, --me, --list FILE; arpagate check --help says more",
 		}
 	case given > 1:
-		return nil, usagef("check: TARGET, --bounce, --me and --list exclude each other: give one of them")
+		return nil, usagef("check: TARGET, --bounce, --me and --list exclude each other: give one of them (but a TARGET beside --bounce stands for the address that was refused)")
 	case flags.lab && (flags.me || len(flags.servers) > 0):
 		return nil, usagef("check: --lab has a DNS and hosts of its own: leave --me and --dns out")
 	case flags.list != "" && flags.form.html != "":
@@ -54,6 +58,13 @@ func (a *app) targets(args []string, flags *checkFlags) (*job, error) {
 	base := doctor.Target{Helo: flags.helo, Wanted: name, Own: flags.own || flags.relay, Relay: flags.relay}
 	switch {
 	case flags.bounce != "":
+		if len(args) > 0 {
+			t, err := parseTarget(args[0])
+			if err != nil {
+				return nil, err
+			}
+			base = t.of(base)
+		}
 		base.Bounce, err = a.readBounce(flags.bounce)
 		return &job{targets: []doctor.Target{base}}, err
 	case flags.me:
@@ -86,14 +97,9 @@ func (a *app) open(path string) (io.ReadCloser, error) {
 
 // readAll reads a file that must not be longer than most octets.
 func (a *app) readAll(path string, most int64) ([]byte, error) {
-	f, err := a.open(path)
+	text, err := a.readSome(path, most+1)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err != nil {
-		return nil, fmt.Errorf("check: %w", err)
 	}
 	if int64(len(text)) > most {
 		return nil, usagef("check: %+q is longer than %d KiB", path, most>>10)
@@ -101,21 +107,37 @@ func (a *app) readAll(path string, most int64) ([]byte, error) {
 	return text, nil
 }
 
-// readBounce reads what came back.
+// readSome reads the first octets of a file.
+func (a *app) readSome(path string, most int64) ([]byte, error) {
+	f, err := a.open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return nil, fmt.Errorf("check: %w", err)
+	}
+	return text, nil
+}
+
+// readBounce reads what came back. Of a long text, with the whole mail and what
+// was attached to it, the beginning is enough, and the reading says so.
 func (a *app) readBounce(path string) (*bounce.Reading, error) {
-	text, err := a.readAll(path, maxBounce)
+	text, err := a.readSome(path, maxBounce+1)
 	if err != nil {
 		return nil, err
 	}
 	reading, err := bounce.Read(string(text))
-	if err != nil {
-		return nil, usagef("check: --bounce %+q: %w", path, err)
-	}
-	if !reading.Address.IsValid() && reading.Domain.IsZero() {
-		return nil, &failure{
-			code: exitUsage, err: fmt.Errorf("check: --bounce %+q: the text names neither the address that was refused nor the sender's domain", path),
-			hint: "paste the whole report or log line, or name the address: arpagate check 203.0.113.9",
-		}
+	switch {
+	case errors.Is(err, bounce.ErrDelivered):
+		return nil, usagef("check: --bounce %+q tells of mail that was delivered: there is no refusal in it", path)
+	case errors.Is(err, bounce.ErrNothing) && len(text) > maxBounce:
+		return nil, usagef("check: --bounce %+q: no refusal, report or log line stands in its first MiB", path)
+	case errors.Is(err, bounce.ErrNothing):
+		return nil, usagef("check: --bounce %+q: no refusal, report or log line stands in it", path)
+	case err != nil:
+		return nil, fmt.Errorf("check: --bounce %+q: %w", path, err)
 	}
 	return &reading, nil
 }

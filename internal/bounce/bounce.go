@@ -16,6 +16,10 @@ import (
 // of a log that is known.
 var ErrNothing = errors.New("bounce: no refusal, report or log line found in the text")
 
+// ErrDelivered is returned for lines of a log that tell of mail which was taken,
+// and of no refusal.
+var ErrDelivered = errors.New("bounce: the log tells of mail that was delivered, and of no refusal")
+
 // Class is what a refusal says of the sender's DNS identity: "missing",
 // "fcrdns", "missing_or_fcrdns", "generic", "missing_or_generic",
 // "rdns_tempfail", "v6_missing", "v6_missing_or_fcrdns", "helo_bad", … ; the

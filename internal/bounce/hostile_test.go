@@ -30,6 +30,25 @@ func TestNothing(t *testing.T) {
 	}
 }
 
+// The log of mail that was taken is no bounce, and says so; one refusal in it is.
+func TestDelivered(t *testing.T) {
+	r := open(t)
+	refused := "\n2026-01-02 03:04:08 1tABCD-000000012Xy-3ZzZ ** b@example.org R=dnslookup T=remote_smtp H=mx.example.org [198.51.100.9]: SMTP error from remote mail server after RCPT TO:<b@example.org>: 550 no reverse dns entry"
+	for _, text := range []string{
+		"Jan  2 03:04:05 mail postfix/smtp[9]: 4F1A2B3C4D: to=<b@example.org>, relay=mx.example.org[198.51.100.9]:25, delay=1, delays=0/0/1/0, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 4X)",
+		"2026-01-02 03:04:08 1tABCD-000000012Xy-3ZzZ => b@example.org R=dnslookup T=remote_smtp H=mx.example.org [198.51.100.9] C=\"250 OK\"",
+		"Jan  2 03:04:05 mail sendmail[9]: 4A1B2C3D4E5F6G: to=<b@example.org>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=1, relay=mx.example.org. [198.51.100.9], dsn=2.0.0, stat=Sent (Ok: queued)",
+		`Jan  2 03:04:05 mail smtpd[9]: 0123456789abcdef mta delivery evpid=0123456789abcdef from=<a@example.net> to=<b@example.org> rcpt=<-> source="192.0.2.25" relay="198.51.100.9 (mx.example.org)" delay=1s result="Ok" stat="250 Ok"`,
+	} {
+		if got, err := r.Read(text); !errors.Is(err, bounce.ErrDelivered) {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+		if got, err := r.Read(text + refused); err != nil || got.Class == bounce.Other {
+			t.Errorf("%q: %+v, %v", text+refused, got, err)
+		}
+	}
+}
+
 func TestAddressThatTheySaw(t *testing.T) {
 	r := open(t)
 	for _, tt := range []struct {
@@ -180,7 +199,7 @@ func FuzzRead(f *testing.F) {
 	r := open(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := r.Read(text)
-		if err != nil && !errors.Is(err, bounce.ErrNothing) {
+		if err != nil && !errors.Is(err, bounce.ErrNothing) && !errors.Is(err, bounce.ErrDelivered) {
 			t.Fatal(err)
 		}
 		sound(t, got)

@@ -90,6 +90,7 @@ func (r *Reader) readLog(text string) *report {
 		line = strings.TrimRight(line[:min(len(line), maxLine)], "\n")
 		m, ok := r.matchLine(line)
 		if !ok {
+			l.rep.delivered = l.rep.delivered || eximDelivered.MatchString(bare(line))
 			continue
 		}
 		if l.rep.format == "" {
@@ -98,14 +99,18 @@ func (r *Reader) readLog(text string) *report {
 		l.read(m, r)
 	}
 	l.end()
-	if l.rep.format == "mdaemon" {
+	if l.rep.format == "mdaemon" && len(l.rep.refusals) > 0 {
 		l.rep.notes = append(l.rep.notes, "the form of MDaemon's log is known from descriptions only: check what was read")
 	}
-	if len(l.rep.refusals) == 0 {
+	if len(l.rep.refusals) == 0 && !l.rep.delivered {
 		return nil
 	}
 	return &l.rep
 }
+
+// eximDelivered finds Exim's lines of a delivery: => for the first recipient, ->
+// for others, and the end.
+var eximDelivered = regexp.MustCompile(`^[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} (?:[=-]> \S|Completed)`)
 
 // logReader puts together what stands on several lines.
 type logReader struct {
@@ -155,6 +160,7 @@ func (l *logReader) read(m match, r *Reader) {
 	case "ex-fail":
 		l.add(refusal{text: g["text"], receiver: first(g["mx"], g["mx2"]), at: addr(first(g["ip"], g["ip2"])), to: g["to"]})
 	case "sm-to":
+		l.rep.delivered = l.rep.delivered || strings.HasPrefix(g["stat"], "Sent")
 		if text := first(g["text"], g["stat"]); group(codeAtStart, text) != "" {
 			l.add(refusal{text: text, receiver: g["mx"], at: addr(g["ip"]), to: strings.Trim(g["to"], "<>")})
 		}
@@ -183,6 +189,7 @@ func joinReply(code, enhanced, text string) string {
 // report does.
 func (l *logReader) delivery(g map[string]string) {
 	if g["status"] == "sent" {
+		l.rep.delivered = true
 		return
 	}
 	found := refusalsIn(g["text"])
@@ -214,6 +221,7 @@ func (l *logReader) eximReject(m match, r *Reader) {
 
 func (l *logReader) openSMTPD(g map[string]string) {
 	if g["result"] == "Ok" {
+		l.rep.delivered = true
 		return
 	}
 	f := refusal{text: g["text"], from: g["from"], to: g["to"]}

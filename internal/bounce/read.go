@@ -42,16 +42,18 @@ type refusal struct {
 
 // report is what the different forms of text are brought to.
 type report struct {
-	format   string
-	known    bool // it is a report, whatever it says
-	refusals []refusal
-	clients  []netip.Addr // from the report's fields
-	received []netip.Addr // from the returned message
-	status   string       // the report's Status field
-	receiver string       // its Remote-MTA
-	at       netip.Addr
-	from, to string
-	notes    []string
+	format string
+	known  bool // it is a report, whatever it says
+	// delivered says that lines of a log tell of mail that was taken.
+	delivered bool
+	refusals  []refusal
+	clients   []netip.Addr // from the report's fields
+	received  []netip.Addr // from the returned message
+	status    string       // the report's Status field
+	receiver  string       // its Remote-MTA
+	at        netip.Addr
+	from, to  string
+	notes     []string
 }
 
 // add keeps refusals, up to the number that is looked at.
@@ -88,7 +90,10 @@ func (r *Reader) take(text string) (*report, error) {
 		}
 	}
 	if len(rep.refusals) == 0 && rep.status == "" {
-		if !rep.known {
+		switch {
+		case rep.delivered:
+			return &report{notes: notes}, ErrDelivered
+		case !rep.known:
 			return &report{notes: notes}, ErrNothing
 		}
 		notes = append(notes, "the report quotes no refusal")

@@ -38,6 +38,9 @@ func (w *walk) ofBounce() {
 		w.ofName(b.Domain)
 	default:
 		w.x.Error = "the text does not tell the address that the receiver saw: name it, as in check --bounce FILE ADDRESS"
+		if strings.HasPrefix(string(b.Class), "helo_") && b.Helo.IsZero() {
+			w.x.Error = "the text tells neither the address that the receiver saw nor the HELO name: name both, as in check --bounce FILE --helo NAME ADDRESS"
+		}
 		w.floor = worse(w.floor, Unknown)
 	}
 }
