@@ -16,6 +16,7 @@ import (
 	"github.com/arpagate/arpagate/internal/doctor"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
+	"github.com/arpagate/arpagate/internal/receivers"
 	"github.com/arpagate/arpagate/internal/report"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
@@ -241,6 +242,43 @@ func TestWhoseRules(t *testing.T) {
 		if got := strings.ReplaceAll(page.String(), "&#39;", "'"); !strings.Contains(got, "<h3>"+strings.TrimSpace(want)+"</h3>") {
 			t.Errorf("got\n%s", got)
 		}
+	}
+}
+
+// TestTwoAddressesWithOneCause: what is the same for the second one is not told
+// again, but the record to paste is its own; and the end of a report that is
+// longer than a screen repeats what is to be done.
+func TestTwoAddressesWithOneCause(t *testing.T) {
+	x := nameless(t)
+	x.Target = "nameless.example.org"
+	second := nameless(t).Addresses[0]
+	second.Address = netip.MustParseAddr("2001:db8::9")
+	r := second.Problems[0].Remedy
+	r.Do, r.Texts = "Set the PTR record of 2001:db8::9.", map[string]string{"bind": "the record of 2001:db8::9\n"}
+	second.Receivers[5].Effect = receivers.Reject // "Example Far", of which nobody knew
+	x.Addresses = append(x.Addresses, second)
+	got := report.Text(x, report.Options{})
+	for part, want := range map[string]int{
+		"Network > Public IP addresses": 1, "Contact  ": 1, "Example Online": 1, "To paste": 2, "the record of 2001:db8::9\n": 1, "Example Far": 2,
+		"   As for 203.0.113.9, above: name, who, contact, steps, cautions, hours\n": 0,
+		"   As for 203.0.113.9, above: who, contact, steps, cautions, hours\n":       1,
+		"Receivers  as for 203.0.113.9, but\n   refuse  Example Far\n":               1,
+	} {
+		if n := strings.Count(got, part); n != want {
+			t.Errorf("%q is there %d times, want %d, in\n%s", part, n, want, got)
+		}
+	}
+	end := got[strings.LastIndex(got, "To do, as above\n"):]
+	for _, want := range []string{"   fail     Set the PTR record of 203.0.113.9 to nameless.example.org.\n", "   fail     Set the PTR record of 2001:db8::9.\n"} {
+		if strings.Count(end, want) != 1 {
+			t.Errorf("%q is not at the end of\n%s", want, got)
+		}
+	}
+	if got := report.Text(x, report.Options{Verbose: true}); strings.Contains(got, "As for ") || strings.Count(got, "Contact  ") != 2 {
+		t.Errorf("verbose: got\n%s", got)
+	}
+	if got := report.Text(healthy(t), report.Options{}); strings.Contains(got, "To do, as above") {
+		t.Errorf("a short report: got\n%s", got)
 	}
 }
 

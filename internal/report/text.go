@@ -14,6 +14,7 @@ type text struct {
 	writer
 	paint   Palette
 	options Options
+	before  []*subject // those that were written
 }
 
 func newText(o Options) *text {
@@ -38,9 +39,11 @@ func (t *text) sheet(s *sheet) {
 	for i := range s.Subjects {
 		if !t.quiet(&s.Subjects[i]) {
 			t.subject(&s.Subjects[i])
+			t.before = append(t.before, &s.Subjects[i])
 		}
 	}
 	t.quietOnes(s.Subjects)
+	t.again(s)
 	if len(s.Hints) > 0 && s.Error == "" {
 		t.blank()
 		for _, hint := range s.Hints {
@@ -127,7 +130,7 @@ func (t *text) subject(s *subject) {
 		t.problem(&s.Problems[i])
 	}
 	t.notices(s.Notices)
-	t.receivers(s.Receivers)
+	t.receiversOf(s)
 	if s.Unforeseen != "" {
 		t.blank()
 		t.wrapped(t.paint.Bold("Receivers")+"  ", "can't be told: "+s.Unforeseen, plain)
@@ -150,7 +153,13 @@ func (t *text) problem(p *problem) {
 	if len(p.Effects) > 0 {
 		t.hanging(indent+"Follows from it: ", indent, strings.Join(p.Effects, "; "), t.paint.Dim)
 	}
-	if p.Remedy != nil {
+	if s, q := t.told(p); q != nil {
+		rest, left := p.Remedy.without(q.Remedy)
+		t.remedy(rest)
+		if len(left) > 0 {
+			t.wrapped(indent, "As for "+s.short()+", above: "+strings.Join(left, ", "), plain)
+		}
+	} else if p.Remedy != nil {
 		t.remedy(p.Remedy)
 	} else {
 		t.wrapped(indent+t.paint.Bold("To do")+"  ", p.Catalogue, plain)
