@@ -26,7 +26,7 @@ type ListState string
 const (
 	Listed      ListState = "listed"
 	NotListed   ListState = "not-listed"
-	ListRefused ListState = "refused"   // 127.255.255.x: the list does not answer our resolver
+	ListRefused ListState = "refused"   // 127.255.255.x, of an allow list 127.0.0.255: the list does not answer our resolver
 	ListBroken  ListState = "broken"    // a test point of RFC 5782 §5 is wrong: it lists everything, or nothing
 	ListRewrote ListState = "rewritten" // the answer is not of 127.0.0.0/8: somebody rewrites
 	ListTrouble ListState = "trouble"   // no complete answer
@@ -89,6 +89,9 @@ type SPF struct {
 	// Faults say why the list is not complete: no or several records, too many
 	// look-ups, a term that depends on the message (macros, exists), trouble.
 	Faults []string `json:"faults,omitempty"`
+	// Permerror says that one of them makes receivers give the whole record up
+	// (RFC 7208 §2.6.7).
+	Permerror bool `json:"permerror,omitempty"`
 	// Lookups counts the terms that cost a query (RFC 7208 §4.6.4).
 	Lookups int      `json:"lookups"`
 	Answers []Answer `json:"answers,omitempty"`

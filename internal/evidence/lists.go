@@ -65,7 +65,7 @@ func (l *ListAnswer) judge(answers []Answer) {
 	said, text, listed, free := answers[0], answers[1], answers[2], answers[3]
 	l.Answer, l.Tests = said, []Answer{listed, free}
 	l.Codes = said.Addrs
-	l.State = listState(said, listed, free)
+	l.State = l.listState(said, listed, free)
 	if l.State == Listed && len(text.Texts) > 0 {
 		l.Text = text.Texts[0]
 	}
@@ -76,14 +76,14 @@ func (l *ListAnswer) judge(answers []Answer) {
 
 // listState says what the list means. What is no answer of the list at all comes
 // first, then what makes its answers worthless, then the answer.
-func listState(said, listed, free Answer) ListState {
+func (l List) listState(said, listed, free Answer) ListState {
 	for _, a := range []Answer{said, listed, free} {
 		if rewritten(a) {
 			return ListRewrote
 		}
 	}
 	for _, a := range []Answer{said, listed, free} {
-		if refused(a) {
+		if refused(a, l.Allow) {
 			return ListRefused
 		}
 	}
@@ -110,10 +110,12 @@ func rewritten(a Answer) bool {
 }
 
 // refused reports whether the list says that it won't answer: by custom in
-// 127.255.255.0/24, which looks like a listing to those who don't read it.
-func refused(a Answer) bool {
+// 127.255.255.0/24, which looks like a listing to those who don't read it. DNSWL,
+// an allow list, says 127.0.0.255, for every name of its zone.
+func refused(a Answer, allow bool) bool {
 	for _, addr := range a.Addrs {
-		if b := addr.As4(); b[0] == 127 && b[1] == 255 && b[2] == 255 {
+		switch b := addr.As4(); {
+		case b[0] == 127 && b[1] == 255 && b[2] == 255, allow && b == [4]byte{127, 0, 0, 255}:
 			return true
 		}
 	}

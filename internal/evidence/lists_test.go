@@ -16,6 +16,35 @@ const points = "2.0.0.127.list.example.net A 127.0.0.2\n"
 // points6 is the same for IPv6: ::FFFF:7F00:2 is listed, ::FFFF:7F00:1 is not.
 const points6 = "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.list.example.net A 127.0.0.2\n"
 
+// DNSWL answers a resolver that asks too much with 127.0.0.255 for every name, its
+// test points too; in a block list the value means nothing.
+func TestAllowListRefuses(t *testing.T) {
+	const all = "9.113.0.203.list.example.net A 127.0.0.255\n2.0.0.127.list.example.net A 127.0.0.255\n1.0.0.127.list.example.net A 127.0.0.255\n"
+	for _, tt := range []struct {
+		name, zone string
+		allow      bool
+		want       evidence.ListState
+	}{
+		{"at every name", all, true, evidence.ListRefused},
+		{"at the address alone", points + "9.113.0.203.list.example.net A 127.0.0.255\n", true, evidence.ListRefused},
+		{"a listing is one", points + "9.113.0.203.list.example.net A 127.0.5.1\n", true, evidence.Listed},
+		{"no allow list", all, false, evidence.ListBroken},
+		{"a block list with that code", points + "9.113.0.203.list.example.net A 127.0.0.255\n", false, evidence.Listed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			world, err := lab.Parse(tt.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list := evidence.List{Zone: dnsname.MustParse("list.example.net"), Allow: tt.allow}
+			got := evidence.Lists(t.Context(), world, netip.MustParseAddr("203.0.113.9"), []evidence.List{list})[0]
+			if got.State != tt.want {
+				t.Errorf("%s, want %s", got.State, tt.want)
+			}
+		})
+	}
+}
+
 func TestLists(t *testing.T) {
 	const v6 = "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.list.example.net "
 	for _, tt := range []struct {

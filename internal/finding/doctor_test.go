@@ -356,7 +356,7 @@ var doctorCases = []struct {
 		return domain(func(d *evidence.MailDomain) { d.SPF.Faults = []string{"exists:%{i} depends on the message"} })
 	}, "spf-unreadable info"},
 	{"an SPF record that breaks a rule", func() []finding.Finding {
-		return domain(func(d *evidence.MailDomain) { d.SPF.Faults = []string{"two records: a receiver answers permerror"} })
+		return domain(func(d *evidence.MailDomain) { d.SPF.Faults, d.SPF.Permerror = []string{"two records"}, true })
 	}, "spf-unreadable warn"},
 	{"an SPF record that could not be looked up", func() []finding.Finding {
 		return domain(func(d *evidence.MailDomain) {

@@ -2,8 +2,6 @@ package finding
 
 import (
 	"net/netip"
-	"slices"
-	"strings"
 
 	"github.com/arpagate/arpagate/internal/evidence"
 )
@@ -123,7 +121,7 @@ func ofSPF(found []Finding, base Args, s *evidence.SPF) []Finding {
 	f := Finding{Code: SPFUnreadable, Severity: Info, Complete: true, Args: base}
 	f.Args.Parts = s.Faults
 	// RFC 7208 §2.6.7: with permerror the record helps nobody.
-	if slices.ContainsFunc(s.Faults, func(f string) bool { return strings.HasSuffix(f, "permerror") }) {
+	if s.Permerror {
 		f.Severity = Warn
 	}
 	for i := range s.Answers {

@@ -18,6 +18,7 @@ type term struct {
 	bits4     int          // of a and mx
 	bits6     int
 	fault     string // what is wrong with it, or why it says nothing
+	bad       bool   // it is against the grammar
 }
 
 // isRecord reports whether a TXT record is one of SPF. RFC 7208 §4.5: the
@@ -30,37 +31,45 @@ func isRecord(text string) bool {
 
 // parse reads the terms behind the version. What can't be read keeps its place,
 // with the fault. RFC 7208 §5.1: what stands behind "all" is ignored, and with
-// "all" the redirect too (RFC 7208 §6.1).
+// "all" the redirect too (RFC 7208 §6.1); but not what is against the grammar,
+// which spoils the record wherever it stands (RFC 7208 §4.6).
 func parse(record string, self dnsname.Name) (terms []term) {
 	var redirect *term
+	ended := false
+	modifiers := map[string]bool{}
 	for _, word := range strings.Split(record, " ")[1:] {
 		if word == "" {
 			continue
 		}
 		t := parseTerm(word, self)
+		// RFC 7208 §6: neither may stand there twice.
+		if t.name == "redirect=" || t.name == "exp=" {
+			if modifiers[t.name] {
+				t.fail("a second " + strings.TrimSuffix(t.name, "="))
+			}
+			modifiers[t.name] = true
+		}
 		switch {
-		case t.name == "redirect=" && redirect != nil:
-			t.fault = "a second redirect"
-			terms = append(terms, t)
-		case t.name == "redirect=":
+		case t.name == "redirect=" && !t.bad:
 			redirect = &t
-		default:
+		case !ended || t.bad:
 			terms = append(terms, t)
 		}
-		if t.name == "all" && t.fault == "" {
-			return terms
-		}
+		ended = ended || t.name == "all" && t.fault == ""
 	}
-	if redirect != nil {
+	if redirect != nil && !ended {
 		terms = append(terms, *redirect)
 	}
 	return terms
 }
 
+// fail notes that the term is against the grammar (RFC 7208 §12).
+func (t *term) fail(why string) { t.fault, t.bad = why, true }
+
 func parseTerm(word string, self dnsname.Name) term {
 	t := term{text: word, qualifier: '+', bits4: 32, bits6: 128}
 	if i := strings.IndexFunc(word, func(r rune) bool { return r <= ' ' || r > '~' }); i >= 0 {
-		t.fault = "it holds a character that no term may hold"
+		t.fail("it holds a character that no term may hold")
 		return t
 	}
 	if i := strings.IndexAny(word, "=:/"); i >= 0 && word[i] == '=' {
@@ -82,9 +91,17 @@ func parseTerm(word string, self dnsname.Name) term {
 // modifier reads name=value. RFC 7208 §6: unknown ones are ignored.
 func (t *term) modifier(name, value string) {
 	t.name = name + "="
+	if !isName(name) {
+		t.fail("no modifier can have this name")
+	}
 	if name == "redirect" {
 		t.setDomain(value)
 	}
+}
+
+// isName reports whether a modifier can have the name: RFC 7208 §12.
+func isName(s string) bool {
+	return s != "" && s[0] >= 'a' && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 }
 
 // mechanism reads what follows the name: RFC 7208 §5.
@@ -93,7 +110,7 @@ func (t *term) mechanism(rest string, self dnsname.Name) {
 	switch t.name {
 	case "all":
 		if rest != "" {
-			t.fault = "all takes no value"
+			t.fail("all takes no value")
 		}
 	case "ip4", "ip6":
 		t.setNetwork(value)
@@ -110,7 +127,7 @@ func (t *term) mechanism(rest string, self dnsname.Name) {
 		}
 		t.setHost(spec, given, self)
 	default:
-		t.fault = "no mechanism has this name"
+		t.fail("no mechanism has this name")
 	}
 }
 
@@ -141,7 +158,7 @@ func (t *term) setHost(spec string, given bool, self dnsname.Name) {
 func (t *term) length(s string, most int) int {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 || n > most || strconv.Itoa(n) != s {
-		t.fault = "bad length of the network"
+		t.fail("bad length of the network")
 		return most
 	}
 	return n
@@ -152,7 +169,7 @@ func (t *term) setNetwork(value string) {
 	addr, err := netip.ParseAddr(address)
 	switch {
 	case err != nil || addr.Zone() != "" || addr.Is4() != (t.name == "ip4"):
-		t.fault = "no address that " + t.name + " can take"
+		t.fail("no address that " + t.name + " can take")
 		return
 	case addr.Is4In6():
 		// RFC 7208 §5: a mapped client is an IPv4 client, so this matches nobody.
@@ -176,13 +193,13 @@ func (t *term) setDomain(value string) {
 		return
 	}
 	if _, err := netip.ParseAddr(value); err == nil {
-		t.fault = "it names an address where a name must stand"
+		t.fail("it names an address where a name must stand")
 		return
 	}
 	name, err := dnsname.Parse(value)
 	// RFC 7208 §4.3: a domain of one label is none.
 	if err != nil || strings.Contains(value, `\`) || len(name.Labels()) < 2 {
-		t.fault = "it names no domain"
+		t.fail("it names no domain")
 		return
 	}
 	t.domain = name

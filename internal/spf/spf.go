@@ -90,6 +90,12 @@ func (w *walk) fault(format string, args ...any) {
 	}
 }
 
+// permerror notes a fault for which a receiver gives the whole record up.
+func (w *walk) permerror(format string, args ...any) {
+	w.out.Permerror = true
+	w.fault(format+": a receiver answers permerror", args...)
+}
+
 // wait collects answers, and counts a term without any as a void lookup.
 func (w *walk) wait(p evidence.Pending) []evidence.Answer {
 	if p == nil {
@@ -109,7 +115,7 @@ func (w *walk) wait(p evidence.Pending) []evidence.Answer {
 		// RFC 7208 §4.6.4: more than two lookups without an answer are an error. A
 		// receiver asks for its client's family alone; here both must be missing.
 		if w.voids++; w.voids > maxVoids {
-			w.fault("more than %d lookups without an answer: a receiver answers permerror", maxVoids)
+			w.permerror("more than %d lookups without an answer", maxVoids)
 		}
 	}
 	return answers
@@ -122,7 +128,7 @@ func (w *walk) record(domain dnsname.Name, above place, p evidence.Pending) {
 	if len(answers) == 0 || answers[0].State.Trouble() {
 		return
 	}
-	text, ok := w.choose(domain, &answers[0])
+	text, ok := w.choose(domain, &answers[0], len(above.via) > 0)
 	if !ok {
 		return
 	}
@@ -144,7 +150,7 @@ func (w *walk) record(domain dnsname.Name, above place, p evidence.Pending) {
 }
 
 // choose selects the record. RFC 7208 §4.5: there must be exactly one.
-func (w *walk) choose(domain dnsname.Name, a *evidence.Answer) (untrusted.Text, bool) {
+func (w *walk) choose(domain dnsname.Name, a *evidence.Answer, led bool) (untrusted.Text, bool) {
 	var found []untrusted.Text
 	for _, text := range a.Texts {
 		if isRecord(text.Raw()) {
@@ -153,14 +159,18 @@ func (w *walk) choose(domain dnsname.Name, a *evidence.Answer) (untrusted.Text, 
 	}
 	switch len(found) {
 	case 0:
-		w.fault("%s has no SPF record", domain)
-		return untrusted.Text{}, false
+		if !led {
+			w.fault("%s has no SPF record", domain)
+			break
+		}
+		// RFC 7208 §5.2, §6.1: where an include or a redirect leads, there must be one.
+		w.permerror("%s has no SPF record", domain)
 	case 1:
 		return found[0], true
 	default:
-		w.fault("%s has %d SPF records: a receiver answers permerror", domain, len(found))
-		return untrusted.Text{}, false
+		w.permerror("%s has %d SPF records", domain, len(found))
 	}
+	return untrusted.Text{}, false
 }
 
 // begin charges a term that costs a query (RFC 7208 §4.6.4), and asks what it
@@ -173,7 +183,7 @@ func (w *walk) begin(t *term) evidence.Pending {
 	}
 	w.out.Lookups++
 	if w.out.Lookups > maxLookups {
-		w.fault("more than %d terms that cost a query: a receiver answers permerror", maxLookups)
+		w.permerror("more than %d terms that cost a query", maxLookups)
 		return nil
 	}
 	if t.fault != "" || t.qualifier != '+' {
@@ -193,6 +203,8 @@ func (w *walk) begin(t *term) evidence.Pending {
 func (w *walk) term(t *term, here place, p evidence.Pending) {
 	said := untrusted.Long(t.text)
 	switch {
+	case t.bad:
+		w.permerror("%s: %s: %s", here.self(), said, t.fault)
 	case t.fault != "":
 		w.fault("%s: %s: %s", here.self(), said, t.fault)
 	case t.name == "all":
@@ -207,7 +219,7 @@ func (w *walk) term(t *term, here place, p evidence.Pending) {
 	case t.name == "mx":
 		w.mx(t, here, p)
 	case slices.Contains(here.via, t.domain):
-		w.fault("%s: %s leads in a circle: a receiver answers permerror", here.self(), said)
+		w.permerror("%s: %s leads in a circle", here.self(), said)
 	case t.name == "include":
 		w.record(t.domain, place{via: here.via}, p)
 	case t.name == "redirect=":
@@ -233,7 +245,7 @@ func (w *walk) mx(t *term, here place, p evidence.Pending) {
 		return
 	}
 	if answers[0].Total > maxMX {
-		w.fault("%s has more than %d MX records: a receiver answers permerror", t.domain, maxMX)
+		w.permerror("%s has more than %d MX records", t.domain, maxMX)
 	}
 	names := slices.DeleteFunc(slices.Clone(answers[0].Names), func(n dnsname.Name) bool {
 		return n.HostFault() != dnsname.Usable // the null MX, too

@@ -149,6 +149,47 @@ func TestSenders(t *testing.T) {
 	}
 }
 
+// RFC 7208 §4.6, §4.6.4, §5.2, §6.1: for these a receiver gives the whole record
+// up; what can't be told without a message is no fault of the record.
+func TestPermerror(t *testing.T) {
+	const own = `example.org TXT "v=spf1 `
+	include := "\nb.example.net TXT \"v=spf1 -all\"\nb.example.net TXT \"v=spf1 ~all\""
+	for _, tt := range []struct {
+		zone string
+		want bool
+	}{
+		{own + `ip4:192.0.2.1 include:b.example.net -all"` + "\nb.example.net TXT \"v=spf1 -all\"", false},
+		{own + `exists:%{i}.example.net ptr a:%{h} unknown=value exp=why.example.org -all"`, false},
+		{own + `ip6:::ffff:192.0.2.1 ~a +all"`, false},
+		{"example.org A 192.0.2.1", false},
+		{"!servfail example.org TXT", false},
+		{own + `include:b.example.net -all"` + "\n!timeout b.example.net TXT", false},
+
+		{own + `ipv4:192.0.2.1 -all"`, true},
+		{own + `ip4:192.0.2.256 -all"`, true},
+		{own + `ip4:192.0.2.0/33 -all"`, true},
+		{own + `a/24//129 -all"`, true},
+		{own + `include: -all"`, true},
+		{own + `-all:example.net"`, true},
+		{own + `1x=value -all"`, true},
+		{own + `-ipv4:192.0.2.1 -all"`, true},
+		{own + `-all ipv4:192.0.2.1"`, true},
+		{own + `-all ip4:192.0.2.1 redirect=b.example.net"`, false},
+		{own + `redirect=a.example.net redirect=a.example.net"` + "\na.example.net TXT \"v=spf1 -all\"", true},
+		{own + `exp=a.example.net exp=a.example.net -all"`, true},
+		{own + `include:b.example.net -all"`, true},
+		{own + `redirect=b.example.net"`, true},
+		{own + `include:b.example.net -all"` + include, true},
+		{own + `-all"` + "\n" + own + `~all"`, true},
+		{own + `include:example.org -all"`, true},
+		{own + strings.Repeat("exists:%{i}.example.net ", 11) + `-all"`, true},
+	} {
+		if got, _ := read(t, tt.zone); got.Permerror != tt.want {
+			t.Errorf("%s: permerror %t, faults %q", tt.zone, got.Permerror, got.Faults)
+		}
+	}
+}
+
 // Whoever writes a record must not make us ask the whole world.
 func TestLimits(t *testing.T) {
 	t.Run("a hundred includes", func(t *testing.T) {
