@@ -1,8 +1,8 @@
 // Package config is the configuration file: TOML 1.0, one table (schema.go)
 // from which the file is read, checked, shown and documented. Every setting is
 // optional, an unknown one is an error, and all errors are told at once, each
-// with its place. The environment has no influence on it, and no setting holds
-// a secret.
+// with its place. The environment has no influence on it. The only setting
+// that may hold a secret is the URL of a webhook.
 package config
 
 import (

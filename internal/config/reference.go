@@ -10,7 +10,7 @@ import (
 const about = "The file is TOML 1.0 in UTF-8, by default at " + DefaultPath + ". Every setting is optional. " +
 	"A setting or table that is not listed here is an error, and a file with an error is not used at all: " +
 	"`arpagate config check` tells everything that is wrong with it, by line. " +
-	"The environment has no influence, and no setting holds a secret. " +
+	"The environment has no influence. The only setting that may hold a secret is watch.webhook. " +
 	"A file that every user may write to is refused."
 
 // units says how quantities are written.

@@ -6,8 +6,8 @@ import (
 )
 
 // Show returns the effective configuration as a file that Parse reads, with a
-// comment behind every value that is not the default. No setting holds a
-// secret, so there is nothing to hide.
+// comment behind every value that is not the default. It hides nothing, not
+// even the URL of a webhook: it can be used in place of the file.
 func (c *Config) Show() string {
 	standard := Default()
 	usualPreset := standard.Policy.Preset
