@@ -64,7 +64,7 @@ type Reading struct {
 	Code      int    `json:"code,omitempty"`
 	Enhanced  string `json:"enhanced,omitempty"`
 	Temporary bool   `json:"temporary,omitempty"`
-	// Quote is the text of the refusal, folded to one line.
+	// Quote is the text of the refusal, folded to one line, with its codes once.
 	Quote untrusted.Text `json:"quote,omitzero"`
 	// Class is what the rule named Rule makes of it.
 	Class Class  `json:"class"`

@@ -103,6 +103,63 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// How a reply is told to people, and who is known by it.
+func TestQuotes(t *testing.T) {
+	r := open(t)
+	for _, tt := range []struct{ name, text, quote, operator, recipient, note string }{
+		{
+			"the codes of a reply of several lines once",
+			"550-5.7.25 [192.0.2.25] The IP address sending this message does not have a\n550-5.7.25 PTR record setup.\n550 5.7.25 x1si1 - gsmtp",
+			"550 5.7.25 [192.0.2.25] The IP address sending this message does not have a PTR record setup. x1si1 - gsmtp", "Gmail", "", "",
+		},
+		{"a number that is no code", "550 5.7.1 no reverse dns entry, rule 550 of 600", "550 5.7.1 no reverse dns entry, rule 550 of 600", "", "", "does not say which address"},
+		{
+			"Sendmail's own line is none of the reply",
+			"... while talking to mx.example.org.:\n<<< 550 5.7.1 Fix reverse DNS for 192.0.2.25\n550 5.1.1 <b@example.org>... User unknown",
+			"550 5.7.1 Fix reverse DNS for 192.0.2.25", "", "example.org", "",
+		},
+		{
+			"the same on one line", "while talking to mx.example.org.: <<< 550 5.7.1 Fix reverse DNS for 192.0.2.25 550 5.1.1 <b@example.org>... User unknown",
+			"550 5.7.1 Fix reverse DNS for 192.0.2.25", "", "example.org", "",
+		},
+		{
+			"two refusals, of two addresses", "550 5.7.1 Fix reverse DNS for 192.0.2.25\n550 5.7.1 Fix reverse DNS for 192.0.2.26\n",
+			"550 5.7.1 Fix reverse DNS for 192.0.2.25", "", "", "other addresses too, which are not examined: 192.0.2.26",
+		},
+		{
+			"an address to complain to is no recipient", "554 IP=192.0.2.25 - A problem occurred. Ask your postmaster for help or to contact info@mx.example.org to clarify. (DIAL)",
+			"554 IP=192.0.2.25 - A problem occurred. Ask your postmaster for help or to contact info@mx.example.org to clarify. (DIAL)", "T-Online", "", "",
+		},
+		{
+			"without its code", "Client host rejected: cannot find your hostname, [192.0.2.25]",
+			"Client host rejected: cannot find your hostname, [192.0.2.25]", "", "", "",
+		},
+		{
+			"GMX", "554-Bad DNS PTR resource record.\n554 For explanation visit the postmaster page",
+			"554 Bad DNS PTR resource record. For explanation visit the postmaster page", "GMX, WEB.DE or a server of IONOS", "", "does not say which address",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := r.Read(tt.text)
+			if err != nil || got.Quote.Raw() != tt.quote || bounce.Operator(got.Rule) != tt.operator || got.Recipient.String() != tt.recipient {
+				t.Errorf("%v, quote %q, operator %q, recipient %v", err, got.Quote.Raw(), bounce.Operator(got.Rule), got.Recipient)
+			}
+			if notes := strings.Join(got.Notes, "; "); !strings.Contains(notes, tt.note) || (notes == "") != (tt.note == "") {
+				t.Errorf("notes %q", notes)
+			}
+		})
+	}
+	known := map[string]bool{}
+	for _, rule := range r.Rules() {
+		known[rule.ID] = true
+	}
+	for _, rule := range bounce.OperatorRules() {
+		if !known[rule] {
+			t.Errorf("there is no rule %q", rule)
+		}
+	}
+}
+
 // What our own gate says is read for what it means.
 func TestOurOwnReplies(t *testing.T) {
 	r := open(t)

@@ -12,3 +12,11 @@ func (r *Reader) Cost(text string) (Reading, int, error) {
 	}
 	return r.conclude(rep), octets, nil
 }
+
+// OperatorRules are the rules that name who is behind them.
+func OperatorRules() (rules []string) {
+	for rule := range operators {
+		rules = append(rules, rule)
+	}
+	return rules
+}

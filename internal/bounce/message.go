@@ -221,9 +221,9 @@ func (rep *report) readWords(text string) {
 	for _, f := range rep.refusals {
 		rep.to = first(rep.to, f.to)
 	}
-	for _, m := range recipientIs.FindAllStringSubmatch(words, 10) {
-		if who := strings.ToLower(m[1]); rep.to == "" && !strings.HasPrefix(who, "postmaster@") && !strings.HasPrefix(who, "mailer-daemon@") {
-			rep.to = m[1]
+	for _, to := range recipientsIn(words) {
+		if who := strings.ToLower(to); rep.to == "" && !strings.HasPrefix(who, "postmaster@") && !strings.HasPrefix(who, "mailer-daemon@") {
+			rep.to = to
 		}
 	}
 }

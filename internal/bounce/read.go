@@ -88,6 +88,9 @@ func (r *Reader) take(text string) (*report, error) {
 		if rep = r.readLog(text); rep == nil {
 			rep = readText(text)
 		}
+		if len(rep.refusals) == 0 {
+			rep.add(r.fragments(text)...)
+		}
 	}
 	if len(rep.refusals) == 0 && rep.status == "" {
 		switch {
@@ -133,7 +136,7 @@ func (r *Reader) conclude(rep *report) Reading {
 	if out.Class == Other {
 		out.Class, out.Rule = r.classify(rep.status) // RFC 7372 §3.3: the code alone tells
 	}
-	out.Quote = untrusted.Long(oneLine(chosen.text))
+	out.Quote = untrusted.Long(uncoded(oneLine(chosen.text), true))
 	out.Code, out.Enhanced = codes(chosen.text)
 	if out.Enhanced == "" {
 		out.Enhanced = rep.status
@@ -149,7 +152,49 @@ func (r *Reader) conclude(rep *report) Reading {
 	out.Recipient = domainOf(first(chosen.to, rep.to))
 	out.Domain = domainOf(first(chosen.from, rep.from))
 	out.setAddress(rep, chosen)
+	r.others(&out, rep)
 	return out
+}
+
+// fragments finds refusals without their codes, as people paste them, by the texts
+// that one receiver or program is known by; common words are not enough.
+func (r *Reader) fragments(text string) []refusal {
+	var out []refusal
+	left := maxReplies
+	for _, p := range paragraphs(text) {
+		p = p[:min(len(p), maxReply)]
+		if left -= len(p); left < 0 {
+			break
+		}
+		if _, rule := r.classify(p); rule != "" && !general[rule] {
+			out = append(out, refusal{text: p})
+		}
+	}
+	return out
+}
+
+// others notes the addresses of which further refusals in the text complain.
+func (r *Reader) others(out *Reading, rep *report) {
+	var more []string
+	for _, f := range rep.refusals {
+		clients := addressesIn(f.text)
+		if f.client.IsValid() {
+			clients = []netip.Addr{f.client}
+		}
+		if len(clients) == 0 || len(more) == 4 {
+			continue
+		}
+		client := clients[0]
+		if client == out.Address || private(client) || slices.Contains(out.Addresses, client) || client == rep.addressOf(f) || slices.Contains(more, client.String()) {
+			continue
+		}
+		if class, _ := r.classify(f.text); class != Other || f.class != "" {
+			more = append(more, client.String())
+		}
+	}
+	if len(more) > 0 {
+		out.Notes = append(out.Notes, "the text holds refusals of other addresses too, which are not examined: "+strings.Join(more, ", "))
+	}
 }
 
 // addressOf returns the address of the receiver: reports name it in one of

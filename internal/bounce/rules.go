@@ -52,6 +52,19 @@ func Open() (*Reader, error) {
 // Rules returns the rules in their order.
 func (r *Reader) Rules() []Rule { return append([]Rule(nil), r.rules...) }
 
+// Operator names who runs the servers that refuse in the words of a rule; empty
+// where they are those of a program, or common ones.
+func Operator(rule string) string { return operators[rule] }
+
+// operators are the receivers that a rule is known by.
+var operators = map[string]string{
+	"gmail-ptr": "Gmail", "gmail-ptr-rate": "Gmail", "gmail-fcrdns": "Gmail", "gmail-v6": "Gmail",
+	"exo-v6": "Exchange Online", "exo-helo": "Exchange Online", "freenet": "Freenet", "gmx-webde": "GMX, WEB.DE or a server of IONOS",
+	"comcast-ptr": "Comcast", "comcast-dyn": "Comcast", "comcast-temp": "Comcast", "cox": "Cox", "cox-temp": "Cox", "spectrum": "Spectrum",
+	"godaddy": "GoDaddy", "facebook-noptr": "Facebook", "facebook-temp": "Facebook", "aol-nr": "AOL", "aol-generic": "AOL", "aol-dynamic": "AOL",
+	"rackspace": "Rackspace", "interoute": "Interoute", "mailru-generic": "Mail.ru", "tonline-dial": "T-Online", "netease-rdn": "NetEase", "free-fr": "Free",
+}
+
 // eachRow calls add for each row of a table whose third field is a pattern.
 func eachRow(table string, fields int, add func([]string, *regexp.Regexp)) error {
 	for line := range strings.Lines(table) {
@@ -111,13 +124,29 @@ func oneLine(text string) string {
 // normalise folds a reply to one line in lower case, without the codes that a
 // reply of several lines repeats on each (RFC 5321 §4.2.1): they stand in the
 // midst of its sentences.
-func normalise(text string) string {
-	text = strings.ToLower(oneLine(text))
+func normalise(text string) string { return uncoded(strings.ToLower(oneLine(text)), false) }
+
+// uncoded takes the repeated codes out of a reply on one line. Where it is for
+// people to read, a number alone stays unless other lines show that the reply has
+// several.
+func uncoded(text string, keep bool) string {
 	m := firstCode.FindStringSubmatchIndex(text)
 	if m == nil {
 		return text
 	}
 	code, rest := text[m[2]:m[3]], text[m[1]:]
+	if keep && !strings.Contains(text, code+"-") {
+		return text
+	}
 	again := regexp.MustCompile(`(^| )` + code + `(-| |$)([245]\.[0-9]{1,3}\.[0-9]{1,3}( |$))?`)
-	return spaces.ReplaceAllString(text[:m[1]]+again.ReplaceAllString(rest, " "), " ")
+	start := text[:m[1]]
+	if keep {
+		start = strings.Replace(start, code+"-", code+" ", 1)
+		if m := enhancedAtStart.FindString(rest); m != "" {
+			start, rest = start+m, rest[len(m):]
+		}
+	}
+	return strings.TrimSpace(spaces.ReplaceAllString(start+again.ReplaceAllString(rest, " "), " "))
 }
+
+var enhancedAtStart = regexp.MustCompile(`^[245]\.[0-9]{1,3}\.[0-9]{1,3} `)

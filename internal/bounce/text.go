@@ -59,13 +59,22 @@ const (
 	maxReplies   = 64 << 10
 )
 
+// lastLine and anyLine find the last line of a reply, and any (RFC 5321 §4.2.1).
+var (
+	lastLine = regexp.MustCompile(`^(?:<<< )?[45]\d\d (?:[^ ]|$)`)
+	anyLine  = regexp.MustCompile(`^(?:<<< )?[45]\d\d[- ]`)
+)
+
 // paragraphs folds each run of lines to one line. A paragraph that announces the
-// reply ("… was:") takes the next one with it.
+// reply ("… was:") takes the next one with it, and behind the last line of a reply
+// another one begins.
 func paragraphs(text string) []string {
 	var out []string
 	var run []string
 	length := 0
+	ended := false // the run holds the last line of a reply
 	flush := func() {
+		ended = false
 		if len(run) > 0 {
 			out = append(out, oneLine(strings.Join(run, " ")))
 			run, length = nil, 0
@@ -73,6 +82,10 @@ func paragraphs(text string) []string {
 	}
 	for _, line := range strings.Split(text, "\n") {
 		if line = strings.TrimSpace(line); line != "" {
+			if ended && anyLine.MatchString(line) {
+				flush()
+			}
+			ended = lastLine.MatchString(line) || ended && len(run) > 0
 			line = line[:min(len(line), maxParagraph-length)]
 			run, length = append(run, line), length+len(line)
 			continue
@@ -96,7 +109,7 @@ var (
 	qmailSaid = regexp.MustCompile(`(?i)(?:([0-9a-f.:]+[0-9a-f]) (?:does not like|failed|but|said)[^:]*?)?Remote host said: (.*?)(?: Giving up on ([0-9a-f.:]+[0-9a-f])\.?|$)`)
 	// Sendmail: ... while talking to NAME.: >>> COMMAND <<< REPLY
 	whileTalking = regexp.MustCompile(`(?i)while talking to ([^\s:]+?)\.?:`)
-	gotReply     = regexp.MustCompile(`<<< ([245]\d\d[ -].*?)(?: (?:>>>|\.\.\. while|<[^<>]+>\.\.\.)|$)`)
+	gotReply     = regexp.MustCompile(`<<< ([245]\d\d[ -].*?)(?: (?:>>>|\.\.\. while|(?:[245]\d\d [245]\.\d+\.\d+ )?<[^<>]+>\.\.\.)|$)`)
 	// hMailServer: Remote server (ADDRESS) issued an error. … Remote server replied: REPLY
 	remoteReplied = regexp.MustCompile(`(?i)Remote server \(([0-9a-f.:]+)\) issued an error.*?Remote server replied: (.*)`)
 	// Exchange: Remote server returned 'REPLY'
@@ -107,6 +120,20 @@ var (
 	bareReply   = regexp.MustCompile(`(?:^|[\s:"'(#])([45]\.\d{1,3}\.\d{1,3}[ ;:].*)`)
 	recipientIs = regexp.MustCompile(`(?:^|[\s<])([^\s<>@"]{1,64}@[a-zA-Z0-9_.-]+\.[a-zA-Z0-9-]+)>?`)
 )
+
+// contact finds that the address before which the text ends is one to complain to.
+var contact = regexp.MustCompile(`(?i)\bcontact(?:ing)?:? (?:us |the \S+ |your \S+ )?(?:at |via |by mail to )?<?$`)
+
+// recipientsIn finds the mail addresses in a text, without those to complain to.
+func recipientsIn(text string) []string {
+	var out []string
+	for _, at := range recipientIs.FindAllStringSubmatchIndex(text, 10) {
+		if !contact.MatchString(text[max(0, at[2]-64):at[2]]) {
+			out = append(out, text[at[2]:at[3]])
+		}
+	}
+	return out
+}
 
 // ofReceiver finds the receiver in the words of a sending server that got no
 // reply: connect to NAME[ADDRESS], Server at NAME (ADDRESS) returned.
@@ -145,7 +172,7 @@ const maxRefusals = 100
 
 func quotedIn(p, talking string) []refusal {
 	var out []refusal
-	to := group(recipientIs, p)
+	to := first(recipientsIn(p)...)
 	add := func(f refusal) {
 		f.to = to
 		out = append(out, f)
@@ -163,7 +190,7 @@ func quotedIn(p, talking string) []refusal {
 		add(refusal{text: m[2], at: addr(first(m[1], m[3]))})
 	}
 	for _, m := range gotReply.FindAllStringSubmatch(p, 20) {
-		add(refusal{text: m[1], receiver: talking})
+		add(refusal{text: strings.ReplaceAll(m[1], " <<< ", " "), receiver: talking})
 	}
 	if m := returned.FindStringSubmatch(p); m != nil {
 		add(refusal{text: m[2], at: addr(m[1])})

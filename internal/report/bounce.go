@@ -30,6 +30,9 @@ func (w words) bounce(x *doctor.Examination) *bounceWords {
 		who = b.ReceiverAddress.String()
 	}
 	if who == "" {
+		who = bounce.Operator(b.Rule)
+	}
+	if who == "" {
 		who = "The receiver"
 	}
 	verb := "refused"
