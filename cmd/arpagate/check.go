@@ -12,6 +12,7 @@ import (
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/doctor"
 	"github.com/arpagate/arpagate/internal/remedy"
+	"github.com/arpagate/arpagate/internal/report"
 )
 
 // checkFlags are the flags of check.
@@ -32,6 +33,12 @@ type checkFlags struct {
 	lab     bool
 	timeout time.Duration // 0: that of the configuration
 }
+
+// What --timeout may be is what doctor.timeout may be.
+const (
+	leastTimeout = time.Second
+	mostTimeout  = 5 * time.Minute
+)
 
 const checkLong = `Examine how the world sees a mail server: its PTR record and the names that
 lead back, the name servers of both zones one by one, DNS lists, and port 25;
@@ -58,13 +65,18 @@ func newCheckCommand(a *app) *cobra.Command {
 		Long:  checkLong,
 		Example: "  arpagate check 203.0.113.9\n  arpagate check --lab 203.0.113.9\n" +
 			"  arpagate check --bounce bounce.eml --ticket\n  arpagate check --html report.html mail.example.org",
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("there are %d targets, and it takes one: write them into a file, one a line, and say --list FILE", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("helo") {
 				flags.helo = &helo
 			}
-			if cmd.Flags().Changed("timeout") && flags.timeout <= 0 {
-				return usagef("check: --timeout %s is not a time to wait", flags.timeout)
+			if t := flags.timeout; cmd.Flags().Changed("timeout") && (t < leastTimeout || t > mostTimeout) {
+				return usagef("check: --timeout %s is not between %s and %s", t, report.Span(leastTimeout), report.Span(mostTimeout))
 			}
 			return a.check(cmd.Context(), args, flags)
 		},
@@ -75,7 +87,7 @@ func newCheckCommand(a *app) *cobra.Command {
 	f.StringVar(&helo, "helo", "", "examine this HELO `NAME`, which the server says when it sends")
 	f.StringVar(&flags.name, "name", "", "the `NAME` that the address should have")
 	f.StringVar(&flags.mta, "mta", "", "write the steps for this mail server, `MTA` such as postfix, when its greeting does not tell")
-	f.StringVar(&flags.holder, "provider", "", "write the steps for this `PROVIDER` such as hetzner-cloud, when the address does not tell")
+	f.StringVar(&flags.holder, "provider", "", "write the steps for this `PROVIDER` such as hetzner, when the address does not tell")
 	f.StringVar(&flags.bounce, "bounce", "", "read a non-delivery report, SMTP reply or log line from `FILE`, - for standard input, and examine the sender in it")
 	f.StringVar(&flags.list, "list", "", fmt.Sprintf("examine the targets in `FILE`, - for standard input, one a line and at most %d", maxListed))
 	f.BoolVar(&flags.me, "me", false, "examine the addresses that this machine sends from")
@@ -84,9 +96,25 @@ func newCheckCommand(a *app) *cobra.Command {
 	f.BoolVar(&flags.noSMTP, "no-smtp", false, "don't connect to port 25")
 	f.BoolVar(&flags.noLists, "no-lists", false, "don't ask DNS lists")
 	f.BoolVar(&flags.lab, "lab", false, "examine the lab world, for trying things out: no packet leaves this machine")
-	f.DurationVar(&flags.timeout, "timeout", 0, "print what is known after this `TIME` (default 20s, or doctor.timeout)")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(append(remedy.Formats(), "all"), cobra.ShellCompDirectiveNoFileComp))
+	f.DurationVar(&flags.timeout, "timeout", 0, "print what is known after this `TIME`, 1s to 5m (default 20s, or doctor.timeout)")
+	complete := func(flag string, values func() []string) {
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return values(), cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+	complete("format", func() []string { return append(remedy.Formats(), "all") })
+	complete("mta", func() []string { return knownTo((*remedy.Book).Servers) })
+	complete("provider", func() []string { return knownTo((*remedy.Book).Providers) })
 	return cmd
+}
+
+// knownTo lists what the recipes know, for completion.
+func knownTo(list func(*remedy.Book) []string) []string {
+	recipes, err := remedy.Open()
+	if err != nil {
+		return nil
+	}
+	return list(recipes)
 }
 
 func (a *app) check(ctx context.Context, args []string, flags checkFlags) error {

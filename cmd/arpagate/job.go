@@ -149,7 +149,8 @@ func (a *app) readList(path string, base doctor.Target) ([]doctor.Target, error)
 		return nil, err
 	}
 	var out []doctor.Target
-	lines := bufio.NewScanner(bytes.NewReader(text))
+	// Windows' editors begin a file with a byte order mark.
+	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	lines.Buffer(nil, maxList)
 	for n := 1; lines.Scan(); n++ {
 		line, _, _ := strings.Cut(lines.Text(), "#")

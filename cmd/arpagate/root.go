@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // commands returns what makes the subcommands, in no order: help sorts them.
@@ -55,6 +56,9 @@ func run(args []string, env func(string) string, stdin io.Reader, stdout, stderr
 	}()
 	root := newRootCommand(a)
 	root.SetArgs(args)
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		unquote(root)
+	}
 	err := root.ExecuteContext(context.Background())
 	if out.err != nil {
 		err = out.err
@@ -92,6 +96,17 @@ func newRootCommand(a *app) *cobra.Command {
 	root.InitDefaultHelpCmd()
 	prepare(root)
 	return root
+}
+
+// unquote takes the marks around the names of arguments out of the words for
+// flags: help and manual pages read them, and completion would show them.
+func unquote(cmd *cobra.Command) {
+	each := func(f *pflag.Flag) { _, f.Usage = pflag.UnquoteUsage(f) }
+	cmd.Flags().VisitAll(each)
+	cmd.PersistentFlags().VisitAll(each)
+	for _, sub := range cmd.Commands() {
+		unquote(sub)
+	}
 }
 
 // exitHelp is the table of exit codes as text.
