@@ -167,10 +167,14 @@ func books(d *doctor.Config) error {
 	if err != nil {
 		return err
 	}
-	if d.MTA != "" && !slices.Contains(recipes.Servers(), d.MTA) {
+	if word, ok := recipes.Server(d.MTA); ok {
+		d.MTA = word
+	} else if d.MTA != "" {
 		return usagef("check: --mta %+q is not known: known are %s", d.MTA, enumerated(recipes.Servers()))
 	}
-	if d.Provider != "" && !slices.Contains(recipes.Providers(), d.Provider) {
+	if word, ok := recipes.Provider(d.Provider); ok {
+		d.Provider = word
+	} else if d.Provider != "" {
 		return usagef("check: --provider %+q is not known: known are %s", d.Provider, enumerated(recipes.Providers()))
 	}
 	rules, err := receivers.Open()

@@ -54,6 +54,8 @@ type job struct {
 	fill   filler
 	// noName says that no name fit for the host was found.
 	noName bool
+	// instead is the alias in whose place the PTR record has to come.
+	instead evidence.Alias
 }
 
 func (b *Book) newJob(in Input) *job {
@@ -86,12 +88,12 @@ func (j *job) finish() {
 	if r.Who == "" {
 		r.Who = whoOf[r.Party]
 	}
-	said := r.Ticket
+	said := r.Ticket + r.Texts["bind"]
 	for _, s := range r.Steps {
 		said += s.Command + s.Lines + s.Console
 	}
 	if strings.Contains(said, placeName) {
-		j.caution("No good name for the host was found: put its own full name in the place of %s.", placeName)
+		j.caution("No good name for the host was found: put its own full name in the place of %s, or give it with --name.", placeName)
 	}
 	r.Cautions = once(r.Cautions)
 }

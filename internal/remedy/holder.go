@@ -36,7 +36,7 @@ func (b *Book) holderOf(in Input, want dnsname.Name) holder {
 	h.registered, h.announced = b.byOrigin(in.Origin)
 	h.named = b.byPTR(in)
 	if h.zone == nil && in.Provider == "" {
-		h.own, h.sure = ownZone(in, want)
+		h.own, h.sure = ownZone(in, want, templates(in)...)
 	}
 	h.given = b.find(func(p *provider) bool { return p.ID == strings.ToLower(strings.TrimSpace(in.Provider)) })
 	for _, p := range []*provider{h.given, h.zone, h.registered, h.announced, h.named} {
@@ -45,7 +45,9 @@ func (b *Book) holderOf(in Input, want dnsname.Name) holder {
 			break
 		}
 	}
-	h.contact = contactOf(in.Reverse)
+	if h.own || h.provider == nil || h.provider == h.zone { // else the mailbox is somebody else's
+		h.contact = contactOf(in.Reverse)
+	}
 	h.who = h.describe(in)
 	h.doubts = h.disagreements(in)
 	return h
@@ -123,15 +125,18 @@ func matches(n dnsname.Name, patterns []*regexp.Regexp) bool {
 
 // ownZone reports whether the reverse zone looks like the customer's own: it
 // lies behind an alias (RFC 2317) or is smaller than what providers keep, or its
-// servers bear the customer's domain.
-func ownZone(in Input, want dnsname.Name) (own, sure bool) {
+// servers bear the customer's domain. The assigned names, made from a template,
+// are those of the provider, and so is the domain that they lie in.
+func ownZone(in Input, want dnsname.Name, assigned ...dnsname.Name) (own, sure bool) {
 	z := in.Reverse
-	if z == nil || z.Apex.IsZero() {
+	if z == nil || z.Apex.IsZero() || z.Apex == root {
 		return false, false
 	}
 	domains := []dnsname.Name{want.Org()}
 	for _, n := range in.Names {
-		domains = append(domains, n.Org())
+		if !slices.Contains(assigned, n) {
+			domains = append(domains, n.Org())
+		}
 	}
 	for _, n := range serverNames(z) {
 		if org := n.Org(); !org.IsZero() && slices.Contains(domains, org) {
@@ -139,6 +144,19 @@ func ownZone(in Input, want dnsname.Name) (own, sure bool) {
 		}
 	}
 	return len(z.Chain) > 0 || in.Address.Is4() && len(z.Apex.Labels()) > 5, false
+}
+
+// templates are the PTR names that look assigned from a template.
+func templates(in Input) []dnsname.Name {
+	var out []dnsname.Name
+	switch string(in.Finding.Code) {
+	case "ptr-generic", "ptr-generic-static":
+		out = append(out, in.Finding.Args.Name)
+	}
+	if v := in.View; v != nil && len(v.Generic.Parts) > 0 {
+		out = append(out, v.Generic.Name)
+	}
+	return out
 }
 
 // serverNames are the name servers of a zone, each once.
@@ -169,11 +187,11 @@ func (h *holder) describe(in Input) string {
 	case h.zone != nil:
 		return fmt.Sprintf("%s, whose name servers hold the zone %s", h.zone.Title, zoneText(z))
 	case h.own:
-		return fmt.Sprintf("whoever runs the zone %s on %s", zoneText(z), listNames(serverNames(z)))
+		return zoneWho(z, dnsname.Name{})
 	case h.provider != nil:
 		return h.provider.Title + h.ground(in.Origin)
-	case z != nil && !z.Apex.IsZero():
-		return fmt.Sprintf("whoever runs the zone %s on %s%s", zoneText(z), listNames(serverNames(z)), originText(in.Origin))
+	case z != nil && !z.Apex.IsZero() && z.Apex != root:
+		return zoneWho(z, dnsname.Name{}) + originText(in.Origin)
 	case in.Origin != nil && originText(in.Origin) != "":
 		return "the holder of the address" + originText(in.Origin)
 	default:
@@ -214,7 +232,7 @@ func originText(o *evidence.Origin) string {
 }
 
 func zoneText(z *evidence.Zone) string {
-	if z == nil || z.Apex.IsZero() {
+	if z == nil || z.Apex.IsZero() || z.Apex == root {
 		return "of the address"
 	}
 	return z.Apex.String()
@@ -235,7 +253,7 @@ func (h *holder) disagreements(in Input) []string {
 	case h.zone != nil && behind != nil && behind != h.zone:
 		say("The address belongs to %s, but %s runs its reverse zone: a reseller may stand between. Ask the one who sends you the bill.",
 			behind.Title, h.zone.Title)
-	case h.zone == nil && h.provider != nil && in.Reverse != nil && !in.Reverse.Apex.IsZero():
+	case h.zone == nil && h.provider != nil && in.Reverse != nil && !in.Reverse.Apex.IsZero() && in.Reverse.Apex != root:
 		say("The name servers of %s (%s) are not known to be those of %s. If you rent from a reseller, ask the reseller.",
 			zoneText(in.Reverse), listNames(serverNames(in.Reverse)), h.provider.Title)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
@@ -130,10 +130,15 @@ func (j *job) providerSteps() *way {
 	j.out.Recipe = &w.Recipe
 	j.out.Steps = append(j.out.Steps, w.Steps...)
 	j.out.Cautions = append(j.out.Cautions, w.Cautions...)
+	var others []string
 	for i := range p.Ways {
 		if other := &p.Ways[i]; other != first {
 			j.out.Others = append(j.out.Others, j.wayText(p, other))
+			others = append(others, other.Title)
 		}
+	}
+	if len(others) > 0 {
+		j.caution("These steps are for %s. The address may belong to %s instead: there the steps are others (--verbose shows them).", first.Title, strings.Join(others, ", or "))
 	}
 	if first.By == "nobody" {
 		j.relay()
@@ -288,12 +293,10 @@ func (j *job) forwardChange() Change {
 	return Change{What: family(j.Address).String() + " record", Zone: k.zone, Ours: k.ours}
 }
 
-// root is no zone that anybody looks after for one host: a resolver that finds no
-// closer one has not found it.
-var root = dnsname.MustParse(".")
-
 func zoneWho(z *evidence.Zone, name dnsname.Name) string {
 	switch {
+	case z != nil && !z.Apex.IsZero() && z.Apex != root && len(serverNames(z)) == 0:
+		return fmt.Sprintf("whoever runs the zone %s", z.Apex)
 	case z != nil && !z.Apex.IsZero() && z.Apex != root:
 		return fmt.Sprintf("whoever runs the zone %s on %s", z.Apex, listNames(serverNames(z)))
 	case !name.IsZero():
@@ -307,6 +310,10 @@ func zoneWho(z *evidence.Zone, name dnsname.Name) string {
 func (j *job) longChain() {
 	name := j.Finding.Args.Name
 	if arpa := dnsname.MustParse("arpa"); name.IsZero() || name.Under(arpa) {
+		if j.Finding.Args.Why == string(evidence.ChainLoop) || j.Reverse != nil && j.Reverse.ChainFault == evidence.ChainLoop {
+			j.breakRing()
+			return
+		}
 		if j.setPTR(); j.out.Party == AddressHolder {
 			j.out.Do = fmt.Sprintf("Have the PTR record of %s reached by one alias at most (RFC 2317).", j.address())
 			j.straighten()
@@ -317,6 +324,28 @@ func (j *job) longChain() {
 	j.out.Party, j.out.Who, j.out.Contact = ZoneOperator, zoneWho(z, name), contactOf(z)
 	j.out.Do = fmt.Sprintf("Give %s an address record of its own in the place of the alias.", name)
 	j.out.Visible = When(j.Now, false, Change{What: "record", Zone: z})
+}
+
+// breakRing has the first of the aliases that lead in a circle taken out, and the
+// PTR record put in its place.
+func (j *job) breakRing() {
+	first := evidence.Alias{Owner: dnsname.Reverse(j.Address)}
+	if z := j.Reverse; z != nil && len(z.Chain) > 0 {
+		first = z.Chain[0]
+		straight := evidence.Zone{Question: z.Question, Name: first.Owner, Apex: first.Zone}
+		if z.Apex == first.Zone {
+			straight.SOA, straight.Published, straight.Delegated = z.SOA, z.Published, z.Delegated
+		}
+		j.Reverse = &straight
+		j.holder = j.book.holderOf(j.Input, j.choice.Name)
+	}
+	j.instead = first
+	j.setPTR()
+	if j.out.Party != AddressHolder {
+		return
+	}
+	j.out.Do = fmt.Sprintf("Have the alias (CNAME) of %s taken out%s, for it leads in a circle, and the PTR record put in its place.", first.Owner, ofZone(first.Zone))
+	j.out.Steps = append([]Step{{Say: fmt.Sprintf("The CNAME record of %s has to be deleted first: no other record can stand beside it (RFC 1034 §3.6.2).", first.Owner)}}, j.out.Steps...)
 }
 
 // straighten puts the PTR record, which is there already behind the aliases, in
@@ -330,7 +359,7 @@ func (j *job) straighten() {
 	r := j.out
 	r.Records, r.Texts, r.Ready, r.Classless, r.Wanted, r.Cautions = nil, nil, nil, nil, nil, nil
 	r.Who, r.Contact = fmt.Sprintf("whoever runs the zone %s", first.Zone), ""
-	j.noName, j.choice = false, Choice{Name: names[0]}
+	j.noName, j.choice, j.instead = false, Choice{Name: names[0]}, first
 	j.Reverse = &evidence.Zone{Name: first.Owner, Apex: first.Zone}
 	r.Ticket = j.ticket()
 	r.Steps = []Step{{
@@ -352,31 +381,6 @@ func (j *job) ipv6() {
 	j.configure("bind", "Let the mail server send over IPv4 only, or from the one IPv6 address that has a PTR record.")
 	if recipe != nil {
 		j.out.Recipe = recipe
-	}
-}
-
-// dnsTrouble tells the zone's servers from our own resolver.
-func (j *job) dnsTrouble() {
-	r := j.out
-	bad := faultyServers(j.Reverse)
-	if len(bad) > 0 {
-		r.Party, r.Who, r.Contact = ZoneOperator, j.holder.who, j.holder.contact
-		r.Do = fmt.Sprintf("Have the name servers of %s put right.", zoneText(j.Reverse))
-		for _, s := range bad {
-			j.say("%s", s)
-		}
-		return
-	}
-	r.Party = OurDNS
-	r.Do = "Look up other addresses with the same DNS server: if none can be found, the fault is there; if all others can, it lies with the servers of this zone."
-	if s := j.Finding.Args.Server; s.IsValid() {
-		r.Who = "whoever runs the DNS server " + s.String()
-	}
-	j.caution("A question that was not answered says nothing about the address: nothing has to be changed there yet.")
-	if v := When(j.Now, false, Change{What: "answer", Zone: j.Reverse}); v != nil && j.Reverse != nil {
-		v.First, v.Last = j.Now, j.Now.Add(time.Hour)
-		v.Because = []string{"a failure is remembered for minutes at most, once the servers answer again"}
-		r.Visible = v
 	}
 }
 

@@ -51,7 +51,7 @@ func (j *job) addForward() {
 // forwardApex is the zone of the name, as far as any question told it.
 func forwardApex(in Input, name dnsname.Name) dnsname.Name {
 	for _, z := range in.Forward {
-		if z != nil && !z.Apex.IsZero() && z.Question.Name == name {
+		if z != nil && !z.Apex.IsZero() && z.Apex != root && z.Question.Name == name {
 			return z.Apex
 		}
 	}
@@ -60,8 +60,12 @@ func forwardApex(in Input, name dnsname.Name) dnsname.Name {
 
 // addPTR adds the PTR record, at the end of its aliases.
 func (j *job) addPTR() {
-	if j.noName || !j.Address.IsValid() {
+	if !j.Address.IsValid() {
 		return
+	}
+	data := placeName + "."
+	if !j.noName {
+		data = j.choice.Name.String() + "."
 	}
 	owner, zone := dnsname.Reverse(j.Address), dnsname.Name{}
 	if z := j.Reverse; z != nil {
@@ -69,12 +73,13 @@ func (j *job) addPTR() {
 		if !z.Name.IsZero() {
 			owner = z.Name
 		}
-		if !owner.Under(zone) {
+		if zone == root || !owner.Under(zone) {
 			zone = dnsname.Name{}
 		}
 	}
 	j.out.Records = append(j.out.Records, Record{
-		Owner: owner, Type: evidence.PTR, Data: j.choice.Name.String() + ".", TTL: j.reverse().ttl(), Zone: zone, Held: j.holdsPTR(),
+		Owner: owner, Type: evidence.PTR, Data: data, TTL: j.reverse().ttl(), Zone: zone, Held: j.holdsPTR(),
+		Instead: j.instead.Target, foreign: !j.holder.sure,
 	})
 }
 

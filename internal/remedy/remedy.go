@@ -126,6 +126,8 @@ type Record struct {
 
 	// open says that there may be further records of the set, which nobody told.
 	open bool
+	// foreign says that the zone is most likely not one's own.
+	foreign bool
 }
 
 // Ready says whether a provider that looks at the forward record first would

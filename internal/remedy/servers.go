@@ -18,6 +18,7 @@ func (b *Book) serverOf(in Input) (s *server, sure bool) {
 }
 
 func (b *Book) named(word string) *server {
+	word = strings.ToLower(strings.TrimSpace(word))
 	for i := range b.servers {
 		if s := &b.servers[i]; s.ID == word || slices.Contains(s.Also, word) {
 			return s
@@ -100,6 +101,21 @@ func (j *job) configure(name, words string) {
 	if !j.sure {
 		j.caution("The mail server was recognised by its greeting as %s; if it is another one, name it (--mta).", s.Title)
 	}
+}
+
+// Server returns the word of Servers that the word means: one of them, or another
+// name of the product, in whatever case.
+func (b *Book) Server(word string) (string, bool) {
+	if s := b.named(word); s != nil {
+		return s.ID, true
+	}
+	return "", false
+}
+
+// Provider returns the word of Providers that the word means, in whatever case.
+func (b *Book) Provider(word string) (string, bool) {
+	word = strings.ToLower(strings.TrimSpace(word))
+	return word, b.find(func(p *provider) bool { return p.ID == word }) != nil
 }
 
 // Providers returns the words that Input.Provider may be, in order.

@@ -70,6 +70,14 @@ func (s set) unsure(b *strings.Builder) bool {
 	return s.open
 }
 
+// byOthers is a comment on a record that whoever runs the zone has to publish.
+func (r Record) byOthers(mark string) string {
+	if !r.foreign {
+		return ""
+	}
+	return mark + " by whoever runs this zone, not in a zone of your own domain:\n"
+}
+
 // takeOut is a comment on the alias that has to go.
 func (r Record) takeOut(mark string) string {
 	if r.Instead.IsZero() {
@@ -114,6 +122,9 @@ func (r Record) zoneOf() (zone dnsname.Name, assumed bool) {
 		return r.Owner.Org(), true
 	}
 	labels := r.Owner.Labels()
+	if len(labels) == 0 {
+		return r.Owner, true
+	}
 	skip := 1 // 113.0.203.in-addr.arpa
 	if r.Owner.Under(dnsname.MustParse("ip6.arpa")) {
 		skip = max(1, len(labels)-18) // a /64
@@ -143,6 +154,7 @@ func bind(records []Record, old replaced) string {
 			fmt.Fprintf(&b, "; zone %s%s\n", master(zone), assumedText(assumed))
 		}
 		if r.Type == evidence.PTR && !r.Held {
+			b.WriteString(r.byOthers(";"))
 			old.bind(&b, r)
 		}
 		if !r.Instead.IsZero() {
@@ -181,6 +193,7 @@ func nsupdate(records []Record) string {
 		if r.Held {
 			continue
 		}
+		b.WriteString(r.byOthers(";"))
 		if !r.Zone.IsZero() {
 			fmt.Fprintf(&b, "zone %s.\n", master(r.Zone))
 		}
@@ -205,6 +218,7 @@ func tinydns(records []Record) string {
 			continue
 		}
 		owner := octal(r.Owner)
+		b.WriteString(r.byOthers("#"))
 		b.WriteString(r.takeOut("#"))
 		switch r.Type {
 		case evidence.A:
@@ -212,10 +226,11 @@ func tinydns(records []Record) string {
 		case evidence.AAAA:
 			fmt.Fprintf(&b, ":%s:28:%s:%d\n", owner, octets(r.Data), r.TTL)
 		case evidence.PTR:
-			target, err := dnsname.Parse(r.Data)
-			if err == nil {
-				fmt.Fprintf(&b, "^%s:%s:%d\n", owner, octal(target), r.TTL)
+			target := placeName
+			if n, err := dnsname.Parse(r.Data); err == nil && r.Data != placeName+"." {
+				target = octal(n)
 			}
+			fmt.Fprintf(&b, "^%s:%s:%d\n", owner, target, r.TTL)
 		}
 	}
 	return b.String()
@@ -268,7 +283,7 @@ func dnscontrol(records []Record) string {
 			fmt.Fprintf(&b, "// there already: %s %s %s\n", r.Owner, r.Type, r.Data)
 			continue
 		}
-		b.WriteString(r.takeOut("//"))
+		b.WriteString(r.byOthers("//") + r.takeOut("//"))
 		if assumed {
 			b.WriteString("// the zone is assumed\n")
 		}
@@ -294,7 +309,7 @@ func octodns(sets []set) string {
 		if s.held || s.unsure(&b) {
 			continue
 		}
-		b.WriteString(s.takeOut("#"))
+		b.WriteString(s.byOthers("#") + s.takeOut("#"))
 		zone, assumed := s.zoneOf()
 		label := s.label()
 		if label == "@" {
@@ -321,7 +336,7 @@ func terraform(sets []set) string {
 		if s.held || s.unsure(&b) {
 			continue
 		}
-		b.WriteString(s.takeOut("#"))
+		b.WriteString(s.byOthers("#") + s.takeOut("#"))
 		zone, assumed := s.zoneOf()
 		if assumed {
 			b.WriteString("# the zone is assumed\n")

@@ -24,19 +24,26 @@ func (j *job) ticket() string {
 	line := func(format string, args ...any) { b.WriteString(wrap(fmt.Sprintf(format, args...), "")) }
 	item := func(key, value string) { fmt.Fprintf(&b, "  %-9s %s\n", key+":", value) }
 
+	request := "Please set its PTR record"
+	if !j.instead.Target.IsZero() {
+		request = "Please delete the CNAME record at its owner name, and set the PTR record there in its place"
+	}
 	line("Subject: Please set the reverse DNS of %s", j.Address)
 	b.WriteByte('\n')
 	line("Hello,")
 	b.WriteByte('\n')
-	line("we use the address below for a mail server. Receivers refuse its mail, because %s. Please set its PTR record:", j.complaint())
+	line("we use the address below for a mail server. Receivers refuse its mail, because %s. %s:", j.complaint(), request)
 	b.WriteByte('\n')
 	item("Address", j.Address.String())
 	if owner := j.ptrOwner(); len(owner) > 50 {
 		fmt.Fprintf(&b, "  Owner:\n%s\n", owner)
 	} else {
-		item("Owner", owner+".")
+		item("Owner", owner)
 	}
 	item("PTR", name+".")
+	if !j.instead.Target.IsZero() {
+		item("CNAME", j.instead.Target.String()+". (please delete)")
+	}
 	if old, _ := j.reverse().names(); len(old) > 0 && !(len(old) == 1 && old[0] == j.choice.Name) {
 		item("Now", listNames(old)+" (please remove)")
 	}
