@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/untrusted"
 )
@@ -36,7 +37,7 @@ func smtpDetails(m *evidence.SMTP) []detail {
 			entries = append(entries, entry{Head: r.name, Said: replyText(r.reply)})
 		}
 	}
-	return []detail{{"SMTP", append(entries, tlsEntries(m.TLS)...)}}
+	return []detail{{"SMTP", append(entries, tlsEntries(m.Host, m.TLS)...)}}
 }
 
 func replyText(r *evidence.SMTPReply) string {
@@ -56,7 +57,7 @@ func joinTexts(list []untrusted.Text, between string) string {
 	return strings.Join(texts, between)
 }
 
-func tlsEntries(t *evidence.TLS) []entry {
+func tlsEntries(host dnsname.Name, t *evidence.TLS) []entry {
 	switch {
 	case t == nil:
 		return nil
@@ -70,7 +71,7 @@ func tlsEntries(t *evidence.TLS) []entry {
 	if t.Total > 0 || len(t.Names) > 0 {
 		note := fmt.Sprintf("from %s to %s, issued by %s", day(t.NotBefore), day(t.NotAfter), t.Issuer)
 		out = append(out, entry{Head: "certificate", Said: joinTexts(t.Names, ", "), Note: note})
-		out = append(out, entry{Head: "certificate", Said: fmt.Sprintf("matches the host: %s, trusted: %s", yes(t.Matches), yes(t.Trusted))})
+		out = append(out, entry{Head: "certificate", Said: matching(host, t) + "trusted: " + yes(t.Trusted)})
 	}
 	return out
 }
@@ -103,4 +104,12 @@ func domainDetails(d *evidence.MailDomain) []detail {
 		entries = append(entries, entry{Note: fault})
 	}
 	return append(out, nonEmpty("Senders", append(entries, answerEntries(d.SPF.Answers)...))...)
+}
+
+// matching says whether a certificate is for the host, where one is known.
+func matching(host dnsname.Name, t *evidence.TLS) string {
+	if host.IsZero() {
+		return ""
+	}
+	return "matches the host: " + yes(t.Matches) + ", "
 }

@@ -23,6 +23,16 @@ type problem struct {
 // Verdict returns the verdict that the problem alone would earn.
 func (p problem) Verdict() doctor.Verdict { return verdictOf(p.Severity) }
 
+// rank orders problems: what is serious first, and last an answer that was
+// rewritten on its way to us. It leaves the verdict open, but is no cause of
+// anything that receivers see.
+func (p problem) rank() int {
+	if strings.HasPrefix(p.Code, string(finding.ListRewritten)) {
+		return rank(finding.Info)
+	}
+	return rank(p.Severity)
+}
+
 func verdictOf(s finding.Severity) doctor.Verdict {
 	switch s {
 	case finding.Failure:
@@ -55,7 +65,7 @@ func (w words) problems(list []doctor.Problem) (wrong, notices []problem) {
 			wrong = append(wrong, p)
 		}
 	}
-	slices.SortStableFunc(wrong, func(a, b problem) int { return rank(a.Severity) - rank(b.Severity) })
+	slices.SortStableFunc(wrong, func(a, b problem) int { return a.rank() - b.rank() })
 	return wrong, notices
 }
 

@@ -362,3 +362,40 @@ func TestPageStandsAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestSmallWords holds words that once misled their readers.
+func TestSmallWords(t *testing.T) {
+	nobody := domain(t)
+	nobody.Servers[0].SMTP.Host = dnsname.Name{}
+	address := nameless(t)
+	address.Missing = []string{"fd00::2 was not examined"}
+	later := nameless(t)
+	later.Addresses[0].Problems = []doctor.Problem{
+		{Cause: finding.Finding{Code: finding.ListRewritten, Severity: finding.Unknown}},
+		{Cause: finding.Finding{Code: finding.Listed, Severity: finding.Warn}},
+	}
+	later.Addresses[0].Verdict, later.Verdict = doctor.Unknown, doctor.Unknown
+	whole := func(x *doctor.Examination) string { return report.Text(x, report.Options{Verbose: true}) }
+	for what, test := range map[string]struct{ text, want, never string }{
+		"a certificate where no host was named": {whole(nobody), "trusted: yes", "matches the host"},
+		"a certificate where one was":           {whole(domain(t)), "matches the host: yes", ""},
+		"an address begins no sentence":         {whole(address), "\n   fd00::2 was not examined\n", ""},
+		"one heading for one thing":             {report.Text(domain(t), report.Options{}), "\nFine altogether\n", "\nFine\n"},
+		"a line is the worst cause":             {report.Line(later, report.Options{}), finding.Finding{Code: finding.Listed}.Title() + ", and 1 more", ""},
+		"receivers are filters too":             {whole(nameless(t)), "known receivers and filters", ""},
+	} {
+		if !strings.Contains(test.text, test.want) || test.never != "" && strings.Contains(test.text, test.never) {
+			t.Errorf("%s: want %q and not %q in\n%s", what, test.want, test.never, test.text)
+		}
+	}
+	if got := whole(later); strings.Index(got, "list-rewritten") < strings.Index(got, "\n   listed") {
+		t.Errorf("what a list's answer became on its way comes before the causes:\n%s", got)
+	}
+	var page bytes.Buffer
+	if err := report.HTML(&page, nameless(t), report.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if at := strings.Index(page.String(), "Examined at 2026-11-23 12:00:00 UTC"); at < 0 || at > strings.Index(page.String(), "<section>") {
+		t.Errorf("the date is not at the top of\n%s", &page)
+	}
+}

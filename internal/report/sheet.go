@@ -190,7 +190,7 @@ func (s *sheet) says(x *doctor.Examination) string {
 		if refuse == 1 {
 			verbs = "refuses its mail or puts it off"
 		}
-		parts = append(parts, fmt.Sprintf("%d of %d known receivers %s", refuse, of, verbs))
+		parts = append(parts, fmt.Sprintf("%d of %d known receivers and filters %s", refuse, of, verbs))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -200,19 +200,24 @@ func (s *sheet) short() string {
 	if s.Error != "" {
 		return s.Error
 	}
+	var worst *problem
+	more := -1
 	for i := range s.Subjects {
-		if p := s.Subjects[i].Problems; len(p) > 0 && p[0].Verdict() == s.Verdict {
-			more := 0
-			for j := range s.Subjects {
-				more += len(s.Subjects[j].Problems)
+		for j := range s.Subjects[i].Problems {
+			p := &s.Subjects[i].Problems[j]
+			if more++; worst == nil || p.rank() < worst.rank() {
+				worst = p
 			}
-			if more == 1 {
-				return p[0].Title
-			}
-			return fmt.Sprintf("%s, and %d more", p[0].Title, more-1)
 		}
 	}
-	return s.Says
+	switch {
+	case worst == nil:
+		return s.Says
+	case more == 0:
+		return worst.Title
+	default:
+		return fmt.Sprintf("%s, and %d more", worst.Title, more)
+	}
 }
 
 // hints say how to get at what is not shown.

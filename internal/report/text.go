@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -106,6 +107,9 @@ func (t *text) quiet(s *subject) bool {
 func (t *text) quietOnes(subjects []subject) {
 	t.blank()
 	heading := t.paint.good("Fine")
+	if slices.ContainsFunc(t.before, func(s *subject) bool { return len(s.Fine) > 0 }) {
+		heading = t.paint.good("Fine altogether")
+	}
 	for i := range subjects {
 		s := &subjects[i]
 		if !t.quiet(s) || len(s.Fine) == 0 {
@@ -304,6 +308,10 @@ func (t *text) receivers(groups []group) {
 
 // sentence makes one of what begins in lower case.
 func sentence(s string) string {
+	first, _, _ := strings.Cut(s, " ")
+	if strings.ContainsAny(first, ".:") {
+		return s // an address or a name
+	}
 	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
 		return strings.ToUpper(s[:1]) + s[1:]
 	}
