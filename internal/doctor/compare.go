@@ -87,12 +87,13 @@ func (w *walk) stateNow(b *bounce.Reading) (state, say string) {
 		return w.otherwise(b)
 	}
 	found, faults, trouble := w.weigh(codes)
+	asksHelo := strings.HasPrefix(string(b.Class), "helo_")
 	switch {
 	case len(found) > 0:
 		return stillWrong, fmt.Sprintf("What the receiver complained of is still so (%s).", join(found))
-	case trouble:
+	case trouble, asksHelo && w.heloTrouble():
 		return notKnown, "The DNS gives no complete answer now, so that it can't be told whether what the receiver complained of is still so."
-	case strings.HasPrefix(string(b.Class), "helo_") && !w.heloTold():
+	case asksHelo && !w.heloTold():
 		return notKnown, "The refusal is about the HELO name, which the text does not tell: name it to have it examined (--helo)."
 	case w.many(b):
 		return notKnown, "None of these addresses shows what the receiver complained of; it may have seen another one."
@@ -108,7 +109,7 @@ func (w *walk) stateNow(b *bounce.Reading) (state, say string) {
 // weigh sorts what was found: what explains the refusal, and faults for which mail
 // may be refused as well. Trouble says that not all answers were to be had.
 func (w *walk) weigh(codes []finding.Code) (found, faults []finding.Code, trouble bool) {
-	trouble = w.x.Partial
+	trouble = slices.ContainsFunc(w.subjects, w.unanswered)
 	for _, f := range w.all() {
 		explains := slices.Contains(codes, f.Code)
 		switch {
@@ -123,12 +124,26 @@ func (w *walk) weigh(codes []finding.Code) (found, faults []finding.Code, troubl
 	return found, faults, trouble
 }
 
+// unanswered reports whether DNS answers about the address are missing. That the
+// time ran out before port 25 spoke, or a list, says nothing of them.
+func (w *walk) unanswered(s *subject) bool {
+	if evidence.SourceOf(s.addr).Special() {
+		return false
+	}
+	return s.iprev().Result == evidence.Unjudged || w.Authority != nil && w.x.Partial && (s.reverse == nil || s.reverse.Partial)
+}
+
+// heloTrouble reports whether the HELO name could not be looked up.
+func (w *walk) heloTrouble() bool {
+	return slices.ContainsFunc(w.subjects[0].view().Helo.Answers, func(a evidence.Answer) bool { return a.State.Trouble() })
+}
+
 // notThere says why nothing that was examined can be what the receiver saw; empty
 // where it may be.
 func (w *walk) notThere(b *bounce.Reading) string {
-	unjudged := !slices.ContainsFunc(w.subjects, func(s *subject) bool { return s.iprev().Result != evidence.Unjudged })
+	private := !slices.ContainsFunc(w.subjects, func(s *subject) bool { return !evidence.SourceOf(s.addr).Special() })
 	switch addr := saw(b); {
-	case unjudged:
+	case private:
 		return "No receiver can have seen a private address: find out by which public one the mail left, and examine that, as in check --bounce FILE ADDRESS."
 	case w.named() && addr.IsValid() && !b.Private && !slices.ContainsFunc(w.subjects, func(s *subject) bool { return s.addr == addr }):
 		return fmt.Sprintf("The receiver saw %s, and that is none of what was examined: leave the target out to have it examined.", addr)
@@ -236,7 +251,7 @@ func (w *walk) until(b *bounce.Reading) string {
 	}
 	remembers := "remembers the old answer, for some hours if the repair was made just now."
 	if known {
-		remembers = fmt.Sprintf("remembers the old answer, until %s at the latest if the repair was made just now.", clock(w.x.At.Add(longest)))
+		remembers = fmt.Sprintf("remembers the old answer: if the repair was made just now, until about %s, or longer where the old record had a longer TTL than those of today.", clock(w.x.At.Add(longest)))
 	}
 	if b.Temporary {
 		return "The mail will go out with the next try, unless the receiver still " + remembers
