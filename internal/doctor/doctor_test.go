@@ -254,6 +254,34 @@ func TestTheTimeIsKept(t *testing.T) {
 	}
 }
 
+// TestHalfExaminedZone: as long as a server of the reverse zone was not heard, no
+// address is called right; a fault that the others show stays one.
+func TestHalfExaminedZone(t *testing.T) {
+	for _, tt := range []struct {
+		world string
+		want  doctor.Verdict
+	}{
+		{"", doctor.Unknown},
+		{"- ptr 203.0.113.9 1800 mail.example.org", doctor.Fail},
+	} {
+		c := open(t, tt.world).config()
+		whole := c.Authority
+		c.Authority = asked(func(ctx context.Context, q evidence.Question) *evidence.Zone {
+			z := whole.Zone(ctx, q)
+			z.Partial = q.Type == evidence.PTR
+			return z
+		})
+		x := doctor.New(c).Examine(t.Context(), doctor.Target{Address: netip.MustParseAddr("203.0.113.9")})
+		if x.Verdict != tt.want || x.Addresses[0].Verdict != tt.want || !strings.Contains(strings.Join(x.Missing, "\n"), "the name servers of 113.0.203.in-addr.arpa were not all heard") {
+			t.Errorf("want %s, found:\n%s", tt.want, summary(x))
+		}
+	}
+}
+
+type asked func(context.Context, evidence.Question) *evidence.Zone
+
+func (f asked) Zone(ctx context.Context, q evidence.Question) *evidence.Zone { return f(ctx, q) }
+
 // TestInterrupted: who interrupts is told what is known by then, and our own
 // impatience is held against no DNS.
 func TestInterrupted(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
 	"github.com/arpagate/arpagate/internal/receivers"
@@ -112,6 +113,9 @@ func (w *walk) ofAddress(s *subject) []finding.Finding {
 			found = append(found, f)
 		}
 	}
+	if !s.assumed || s.role == AsHost { // of an MX host's name the domain's findings tell
+		found = append(found, finding.OfHelo(s.addr, s.view())...)
+	}
 	found = append(found, finding.OfChain(s.iprev())...)
 	return append(found, finding.OfLists(s.addr, s.lists)...)
 }
@@ -203,7 +207,7 @@ func (w *walk) sum(nodes []node) {
 	w.x.Verdict = verdict[0]
 	for i, s := range w.subjects {
 		v := verdict[i+1]
-		if s.iprev().Result == evidence.Unjudged {
+		if s.iprev().Result == evidence.Unjudged || w.halfAsked(s) {
 			v = worse(v, Unknown)
 		}
 		w.x.Addresses = append(w.x.Addresses, Address{
@@ -220,6 +224,13 @@ func (w *walk) sum(nodes []node) {
 			w.x.Verdict = worse(w.x.Verdict, smtp[i+1])
 		}
 	}
+}
+
+// halfAsked reports whether the servers of the reverse zone were not all heard
+// before the time or the budget was used up, for no reason of our own: one of
+// them may say something else.
+func (w *walk) halfAsked(s *subject) bool {
+	return s.reverse != nil && s.reverse.Partial && !w.unheard[s.reverse]
 }
 
 // receivers says what receivers do with the address, or why it can't be told.
@@ -250,7 +261,7 @@ func (w *walk) unforeseen(s *subject, scope int, nodes []node) string {
 		}
 		switch n.Code {
 		case finding.DNSTrouble:
-			if s.everybodys(&nodes[root(nodes, i)].Finding) {
+			if s.isPTRName(n.Args.Name) && s.everybodys(&nodes[root(nodes, i)].Finding) {
 				troubled = false
 			}
 		case finding.ZoneDisagrees:
@@ -268,6 +279,12 @@ func (w *walk) unforeseen(s *subject, scope int, nodes []node) string {
 		return "our DNS server gave no answer; theirs may"
 	}
 	return ""
+}
+
+// isPTRName reports whether a look-up of the name is one of iprev's.
+func (s *subject) isPTRName(name dnsname.Name) bool {
+	r := s.iprev()
+	return r.PTR.Name == name || slices.ContainsFunc(r.Names, func(n evidence.PTRName) bool { return n.Name == name })
 }
 
 // everybodys reports whether the cause of a failed look-up is one that all meet

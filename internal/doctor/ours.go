@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // What our own network lacks is noted as missing, and never held against
-// anybody.
+// anybody. A domain whose MX host was not examined has not passed all the same.
 
 // barred notes the servers that we would not, or could not, connect to.
 func (w *walk) barred() {
@@ -19,15 +20,19 @@ func (w *walk) barred() {
 		evidence.Unconnected: "there was no time left",
 	}
 	left := map[evidence.SMTPOutcome][]string{}
+	floor := map[evidence.SMTPOutcome]Verdict{}
 	for _, s := range w.subjects {
 		if s.smtp != nil && why[s.smtp.Outcome] != "" {
 			left[s.smtp.Outcome] = append(left[s.smtp.Outcome], s.addr.String())
+			if s.role == AsMX {
+				floor[s.smtp.Outcome] = Unknown
+			}
 			s.smtp = nil
 		}
 	}
 	for _, outcome := range []evidence.SMTPOutcome{evidence.NotAllowed, evidence.OverBudget, evidence.Unconnected} {
 		if len(left[outcome]) > 0 {
-			w.missing(Pass, "port 25 of %s was not examined: %s", strings.Join(left[outcome], ", "), why[outcome])
+			w.missing(cmp.Or(floor[outcome], Pass), "port 25 of %s was not examined: %s", strings.Join(left[outcome], ", "), why[outcome])
 		}
 	}
 }
@@ -95,6 +100,20 @@ func (w *walk) unasked() {
 	w.note(silent, "none answers us, though our DNS server has its answers from them; UDP and TCP port 53 may be shut on our way out")
 	if !good && len(apexes(led)) > 1 {
 		w.note(led, "none answers us with authority, though our DNS server has its answers from them; something on our way out may answer in their place")
+	}
+	w.halfHeard()
+}
+
+// halfHeard notes the reverse zones that were not examined to the end.
+func (w *walk) halfHeard() {
+	var zones []*evidence.Zone
+	for _, s := range w.subjects {
+		if w.halfAsked(s) {
+			zones = append(zones, s.reverse)
+		}
+	}
+	if len(zones) > 0 {
+		w.missing(Unknown, "the name servers of %s were not all heard: the time or the number of questions for them was used up", strings.Join(apexes(zones), ", "))
 	}
 }
 

@@ -107,6 +107,21 @@ func nameless(addr netip.Addr) *evidence.IPRev {
 	}
 }
 
+// helo is what OfHelo says of a name, also the PTR name, whose A question came to
+// state and whose AAAA question to some addresses.
+func helo(result evidence.Result, state evidence.State, addrs ...netip.Addr) []finding.Finding {
+	name := dnsname.MustParse("mail.example.org")
+	a := evidence.Answer{Question: evidence.Question{Name: name, Type: evidence.A}, State: state}
+	aaaa := evidence.Answer{Question: evidence.Question{Name: name, Type: evidence.AAAA}, State: evidence.Found, Addrs: addrs}
+	return finding.OfHelo(client, &evidence.View{
+		Helo: evidence.Helo{Kind: evidence.HeloName, Name: name, Answers: []evidence.Answer{aaaa, a}},
+		IPRev: evidence.IPRev{
+			Address: client, Result: result, PTR: evidence.Answer{State: evidence.Found},
+			Names: []evidence.PTRName{{Name: name, State: evidence.NameTrouble, Forward: []evidence.Answer{a}}},
+		},
+	})
+}
+
 // domain is a healthy mail domain, then changed.
 func domain(change func(*evidence.MailDomain)) []finding.Finding {
 	d := &evidence.MailDomain{
@@ -352,6 +367,10 @@ var doctorCases = []struct {
 			d.Hosts[0].A = evidence.Answer{Question: evidence.Question{Name: d.Hosts[0].Name}, State: evidence.Timeout}
 		})
 	}, "dns-trouble unknown"},
+	{"a HELO name that could not be looked up", func() []finding.Finding { return helo(evidence.Pass, evidence.ServFail) }, "dns-trouble unknown"},
+	{"a HELO name of which one family leads to the client", func() []finding.Finding { return helo(evidence.Pass, evidence.ServFail, client) }, ""},
+	{"a HELO name that does not exist", func() []finding.Finding { return helo(evidence.Pass, evidence.NXDomain) }, ""},
+	{"a HELO name of which iprev tells already", func() []finding.Finding { return helo(evidence.TempError, evidence.ServFail) }, ""},
 	{"an SPF record with a macro", func() []finding.Finding {
 		return domain(func(d *evidence.MailDomain) { d.SPF.Faults = []string{"exists:%{i} depends on the message"} })
 	}, "spf-unreadable info"},

@@ -23,6 +23,30 @@ func OfChain(r *evidence.IPRev) []Finding {
 	}}
 }
 
+// OfHelo says that a HELO name could not be looked up, so that it is not known
+// whether it leads to the client. The gate holds no HELO name against anybody,
+// and is not told.
+func OfHelo(client netip.Addr, e *evidence.View) []Finding {
+	if e.Helo.Kind != evidence.HeloName {
+		return nil
+	}
+	var culprit *evidence.Answer
+	for i := range e.Helo.Answers {
+		a := &e.Helo.Answers[i]
+		if slices.Contains(a.Addrs, client) {
+			return nil
+		}
+		if culprit == nil && a.State.Trouble() {
+			culprit = a
+		}
+	}
+	// The result of iprev tells of the name already.
+	if culprit == nil || e.IPRev.Result == evidence.TempError && trouble(&e.IPRev).Args.Name == culprit.Name {
+		return nil
+	}
+	return []Finding{unanswered(Args{Address: client}, culprit)}
+}
+
 // OfFamilies says whether a host with named IPv4 addresses has an IPv6 address
 // without a PTR record. The IPRevs are those of one host.
 func OfFamilies(host dnsname.Name, addresses []*evidence.IPRev) []Finding {

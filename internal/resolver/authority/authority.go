@@ -36,7 +36,8 @@ type Config struct {
 	// Rand gives the ids of queries; crypto/rand.Reader by default.
 	Rand io.Reader
 
-	// Timeout bounds one call of Zone, 18 s by default. Patience is how long the
+	// Timeout bounds one call of Zone whose context has no deadline, 18 s by
+	// default; one that has is followed. Patience is how long the
 	// resolver is awaited each time, 4 s by default, so that a dead zone leaves
 	// time to ask its servers; Try is how long a server is awaited before it is
 	// asked a second and last time, 1.2 s by default.
@@ -122,8 +123,11 @@ type walk struct {
 
 // Zone implements evidence.Authority.
 func (a *Authority) Zone(ctx context.Context, q evidence.Question) *evidence.Zone {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
-	defer cancel()
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, a.cfg.Timeout)
+		defer cancel()
+	}
 	w := &walk{
 		Authority: a, ctx: ctx, glue: map[dnsname.Name][]netip.Addr{}, networks: map[netip.Prefix]int{},
 		zone: &evidence.Zone{Question: q, Name: q.Name, Servers: []evidence.NameServer{}},

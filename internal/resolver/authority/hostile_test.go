@@ -348,6 +348,17 @@ func TestBounds(t *testing.T) {
 			t.Errorf("after %s\n%s", d, told(z))
 		}
 	})
+	t.Run("a caller with more time than we would take", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		short := func(c *authority.Config) { c.Timeout = time.Nanosecond }
+		if z := open(t, base, short).Zone(ctx, ptr("203.0.113.9")); z.Partial || len(z.Servers) == 0 {
+			t.Errorf("got\n%s", told(z))
+		}
+		if z := open(t, base, short).Zone(t.Context(), ptr("203.0.113.9")); !z.Partial {
+			t.Errorf("without a deadline\n%s", told(z))
+		}
+	})
 	t.Run("no time at all", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
