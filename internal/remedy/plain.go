@@ -134,7 +134,8 @@ func (j *job) plain(a advice) {
 			z = nil
 		}
 		r.Who, r.Contact = zoneWho(z, j.Finding.Args.Name), contactOf(z)
-		r.Visible = When(j.Now, false, Change{What: "record", Zone: z})
+		j.mx()
+		r.Visible = When(j.Now, false, j.mailChange())
 	}
 }
 

@@ -126,6 +126,8 @@ type Record struct {
 
 	// open says that there may be further records of the set, which nobody told.
 	open bool
+	// drop is the data of the record whose place this one takes.
+	drop string
 	// foreign says that the zone is most likely not one's own.
 	foreign bool
 }

@@ -78,9 +78,12 @@ func (r Record) byOthers(mark string) string {
 	return mark + " by whoever runs this zone, not in a zone of your own domain:\n"
 }
 
-// takeOut is a comment on the alias that has to go.
+// takeOut is a comment on the record that has to go.
 func (r Record) takeOut(mark string) string {
-	if r.Instead.IsZero() {
+	switch {
+	case r.drop != "":
+		return fmt.Sprintf("%s take out: %s %s %s\n", mark, r.Owner, r.Type, r.drop)
+	case r.Instead.IsZero():
 		return ""
 	}
 	return fmt.Sprintf("%s take out: %s CNAME %s\n", mark, r.Owner, r.Instead)
@@ -160,6 +163,9 @@ func bind(records []Record, old replaced) string {
 		if !r.Instead.IsZero() {
 			fmt.Fprintf(&b, "; take out: %s. IN CNAME %s.\n", master(r.Owner), master(r.Instead))
 		}
+		if r.drop != "" {
+			fmt.Fprintf(&b, "; take out: %s. IN %s %s\n", master(r.Owner), r.Type, r.drop)
+		}
 		if r.open && !r.Held {
 			b.WriteString("; if it is not there already:\n")
 		}
@@ -203,6 +209,9 @@ func nsupdate(records []Record) string {
 		if !r.Instead.IsZero() {
 			fmt.Fprintf(&b, "update delete %s. CNAME\n", master(r.Owner))
 		}
+		if r.drop != "" {
+			fmt.Fprintf(&b, "update delete %s. %s %s\n", master(r.Owner), r.Type, r.drop)
+		}
 		fmt.Fprintf(&b, "update add %s. %d %s %s\nsend\n", master(r.Owner), r.TTL, r.Type, r.Data)
 	}
 	return b.String()
@@ -225,6 +234,8 @@ func tinydns(records []Record) string {
 			fmt.Fprintf(&b, "+%s:%s:%d\n", owner, r.Data, r.TTL)
 		case evidence.AAAA:
 			fmt.Fprintf(&b, ":%s:28:%s:%d\n", owner, octets(r.Data), r.TTL)
+		case evidence.MX:
+			b.WriteString(mxTinydns(r))
 		case evidence.PTR:
 			target := placeName
 			if n, err := dnsname.Parse(r.Data); err == nil && r.Data != placeName+"." {
@@ -287,7 +298,11 @@ func dnscontrol(records []Record) string {
 		if assumed {
 			b.WriteString("// the zone is assumed\n")
 		}
-		fmt.Fprintf(&b, "D_EXTEND(%s, %s(%s, %s, TTL(%d)));\n", quote(zone.String()), r.Type, quote(r.label()), quote(r.Data), r.TTL)
+		data := quote(r.Data)
+		if preference, host := exchange(r.Data); r.Type == evidence.MX {
+			data = preference + ", " + quote(host)
+		}
+		fmt.Fprintf(&b, "D_EXTEND(%s, %s(%s, %s, TTL(%d)));\n", quote(zone.String()), r.Type, quote(r.label()), data, r.TTL)
 	}
 	return b.String()
 }
@@ -316,6 +331,10 @@ func octodns(sets []set) string {
 			label = ""
 		}
 		fmt.Fprintf(&b, "# %s.yaml%s\n%s:\n  ttl: %d\n  type: %s\n", zone, assumedText(assumed), quote(label), s.TTL, s.Type)
+		if s.Type == evidence.MX {
+			b.WriteString(mxOctodns(s))
+			continue
+		}
 		if len(s.data) == 1 {
 			fmt.Fprintf(&b, "  value: %s\n", quote(s.data[0]))
 			continue
@@ -341,9 +360,13 @@ func terraform(sets []set) string {
 		if assumed {
 			b.WriteString("# the zone is assumed\n")
 		}
-		kind := map[evidence.Type]string{evidence.A: "dns_a_record_set", evidence.AAAA: "dns_aaaa_record_set", evidence.PTR: "dns_ptr_record"}[s.Type]
+		kind := map[evidence.Type]string{evidence.A: "dns_a_record_set", evidence.AAAA: "dns_aaaa_record_set", evidence.PTR: "dns_ptr_record", evidence.MX: "dns_mx_record_set"}[s.Type]
 		key, value, width := "ptr", hcl(s.data[0]), 4
-		if s.Type != evidence.PTR {
+		switch s.Type {
+		case evidence.PTR:
+		case evidence.MX:
+			key = ""
+		default:
 			quoted := make([]string, len(s.data))
 			for i, d := range s.data {
 				quoted[i] = hcl(d)
@@ -356,7 +379,11 @@ func terraform(sets []set) string {
 		if label := s.label(); label != "@" {
 			line("name", hcl(label))
 		}
-		line(key, value)
+		if key != "" {
+			line(key, value)
+		} else {
+			b.WriteString(mxTerraform(s))
+		}
 		line("ttl", itoa(s.TTL))
 		b.WriteString("}\n")
 	}
