@@ -71,14 +71,14 @@ func (p Part) String() string { return fmt.Sprintf("%s %+.1f", p.Text, p.Weight)
 // Classify judges name, a PTR name of addr. It allocates nothing.
 func Classify(name dnsname.Name, addr netip.Addr) Verdict {
 	var x Signs
-	x.examine(name.String(), addr)
+	x.examine(plain(name.String()), addr)
 	return x.verdict()
 }
 
 // Explain is Classify with the parts.
 func Explain(name dnsname.Name, addr netip.Addr) Verdict {
 	var x Signs
-	x.examine(name.String(), addr)
+	x.examine(plain(name.String()), addr)
 	v := x.verdict()
 	v.Parts = x.parts()
 	return v
@@ -88,8 +88,30 @@ func Explain(name dnsname.Name, addr netip.Addr) Verdict {
 // the weights.
 func Examine(name dnsname.Name, addr netip.Addr) *Signs {
 	x := &Signs{}
-	x.examine(name.String(), addr)
+	x.examine(plain(name.String()), addr)
 	return x
+}
+
+// plain takes the digits out of the escapes of a name (RFC 1035 §5.1): they number
+// an octet, and nothing that was assigned. The name keeps its length.
+func plain(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	t := []byte(s)
+	for i := 0; i+1 < len(t); i++ {
+		if t[i] != '\\' {
+			continue
+		}
+		if !digit(t[i+1]) {
+			i++ // an escaped character stands for itself
+			continue
+		}
+		for end := min(i+4, len(t)); i+1 < end; i++ {
+			t[i+1] = '\\'
+		}
+	}
+	return string(t)
 }
 
 // verdict weighs the signs.

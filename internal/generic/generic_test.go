@@ -260,3 +260,17 @@ func BenchmarkClassify(b *testing.B) {
 		})
 	}
 }
+
+// TestEscapesAreNoNumbers: the digits of an escape number an octet of the name, as
+// in a name that is not in ASCII.
+func TestEscapesAreNoNumbers(t *testing.T) {
+	addr := netip.MustParseAddr(v4)
+	for _, name := range []string{`m\195\188ller.example.org`, `\195.example.org`, `a\.b\009.example.org`} {
+		v := generic.Explain(dnsname.MustParse(name), addr)
+		for _, p := range v.Parts {
+			if strings.HasPrefix(p.Text, "number") || strings.Contains(p.Text, "octet") || strings.Contains(p.Text, "other number") || strings.Contains(p.Text, "more numbers") {
+				t.Errorf("%s: %s", name, p)
+			}
+		}
+	}
+}
