@@ -68,15 +68,6 @@ func (b *Reading) Beyond() string {
 	return beyond[b.Class]
 }
 
-// Classes returns all classes, Other last.
-func Classes() []Class {
-	out := make([]Class, len(meanings))
-	for i, m := range meanings {
-		out[i] = m.class
-	}
-	return out
-}
-
 // Explain says in a sentence what a refusal of the class means, for people.
 func Explain(c Class) string { return c.meaning().says }
 

@@ -20,3 +20,19 @@ func OperatorRules() (rules []string) {
 	}
 	return rules
 }
+
+// Classes returns all classes, Other last.
+func Classes() []Class {
+	out := make([]Class, len(meanings))
+	for i, m := range meanings {
+		out[i] = m.class
+	}
+	return out
+}
+
+// Words counts the parts for people that are found in a message.
+func Words(text string) int {
+	p := &pieces{}
+	p.message(text, 0)
+	return len(p.words)
+}

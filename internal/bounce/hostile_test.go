@@ -119,6 +119,27 @@ func hostile() map[string]string {
 	}
 }
 
+// A report in a message in a message is read, but not for ever.
+func TestDepth(t *testing.T) {
+	r := open(t)
+	for depth, read := range map[int]bool{1: true, 3: true, 8: false} {
+		text := "From: MAILER-DAEMON@example.org\nTo: b\nSubject: c\nContent-Type: text/plain\n\n550 5.7.1 no reverse dns entry for 192.0.2.25\n"
+		for i := range depth {
+			text = fmt.Sprintf("From: MAILER-DAEMON@example.org\nTo: b\nSubject: c\nContent-Type: multipart/report; boundary=b%d\n\n--b%d\nContent-Type: message/rfc822\n\n%s\n--b%d--\n", i, i, text, i)
+		}
+		rep := bounce.Words(text)
+		if (rep > 0) != read {
+			t.Errorf("depth %d: %d parts for people", depth, rep)
+		}
+	}
+	if got, err := r.Read("Reporting-MTA: dns; mx.example.org\nFinal-Recipient: rfc822; b@example.org\nStatus: 4.7.25\n"); err != nil || !got.Temporary || got.Code != 0 {
+		t.Errorf("the report's status alone: temporary %v, code %d, %v", got.Temporary, got.Code, err)
+	}
+	if got, err := r.Read("Reporting-MTA: dns; mx.example.org\nFinal-Recipient: rfc822; b@example.org\nStatus: 5.7.25\n"); err != nil || got.Temporary {
+		t.Errorf("the report's status alone: temporary %v, %v", got.Temporary, err)
+	}
+}
+
 // Whoever sends a bounce must not be able to keep us busy, nor to write to the
 // terminal.
 func TestHostileTexts(t *testing.T) {
