@@ -144,12 +144,15 @@ func (x *examiner) origin(dial *dialer.Dialer) func(context.Context, netip.Addr)
 			return o
 		}
 		// Without an answer the report says less, and nothing wrong.
-		if holder, err := registries.Holder(ctx, addr); err == nil {
-			if o == nil {
-				o = &evidence.Origin{}
-			}
-			o.Holder, o.Handle = holder.Name, holder.Handle
+		holder, err := registries.Holder(ctx, addr)
+		late := errors.Is(err, context.DeadlineExceeded)
+		if err != nil && !late {
+			return o
 		}
+		if o == nil {
+			o = &evidence.Origin{}
+		}
+		o.Holder, o.Handle, o.Late = holder.Name, holder.Handle, late
 		return o
 	}
 }

@@ -278,6 +278,17 @@ func TestHalfExaminedZone(t *testing.T) {
 	}
 }
 
+// TestSilentRegistry: who holds an address is told where a registry tells, and
+// moves no verdict where none does.
+func TestSilentRegistry(t *testing.T) {
+	c := open(t, "").config()
+	c.Origin = func(context.Context, netip.Addr) *evidence.Origin { return &evidence.Origin{Late: true} }
+	x := doctor.New(c).Examine(t.Context(), doctor.Target{Address: netip.MustParseAddr("203.0.113.9")})
+	if x.Verdict != doctor.Pass || x.Partial || !slices.Equal(x.Missing, []string{"who holds 203.0.113.9 is not known: the registry (RDAP) did not answer in time"}) {
+		t.Errorf("found:\n%s", summary(x))
+	}
+}
+
 type asked func(context.Context, evidence.Question) *evidence.Zone
 
 func (f asked) Zone(ctx context.Context, q evidence.Question) *evidence.Zone { return f(ctx, q) }

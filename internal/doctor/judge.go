@@ -44,6 +44,7 @@ func (w *walk) notes() {
 		w.missing(Unknown, "the time ran out before all answers were in: this is what was known by then")
 	}
 	w.barred()
+	w.holderless()
 	w.familyless()
 	w.unasked()
 }
@@ -117,6 +118,7 @@ func (w *walk) ofAddress(s *subject) []finding.Finding {
 		found = append(found, finding.OfHelo(s.addr, s.view())...)
 	}
 	found = append(found, finding.OfChain(s.iprev())...)
+	found = append(found, finding.OfStrays(s.iprev())...)
 	return append(found, finding.OfLists(s.addr, s.lists)...)
 }
 

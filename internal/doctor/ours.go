@@ -37,6 +37,23 @@ func (w *walk) barred() {
 	}
 }
 
+// holderless notes the addresses of which no registry told in its time who holds
+// them. Nothing is judged by that.
+func (w *walk) holderless() {
+	var late []string
+	for _, s := range w.subjects {
+		if s.origin != nil && s.origin.Late {
+			late = append(late, s.addr.String())
+			if *s.origin == (evidence.Origin{Late: true}) {
+				s.origin = nil
+			}
+		}
+	}
+	if len(late) > 0 {
+		w.missing(Pass, "who holds %s is not known: the registry (RDAP) did not answer in time", strings.Join(late, ", "))
+	}
+}
+
 // familyless notes the servers that can't be reached for want of an address
 // family here, as servers of the other one can.
 func (w *walk) familyless() {

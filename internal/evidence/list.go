@@ -55,6 +55,8 @@ type Origin struct {
 	Holder untrusted.Text `json:"holder,omitzero"`
 	Handle untrusted.Text `json:"handle,omitzero"`
 	Answer *Answer        `json:"answer,omitempty"`
+	// Late says that a registry was silent, and none told who holds the address.
+	Late bool `json:"-"`
 }
 
 // MailDomain is what the DNS says about where a domain receives mail, and from

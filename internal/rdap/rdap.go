@@ -44,22 +44,23 @@ type Client struct {
 // Limits of one question.
 const (
 	maxBody      = 256 << 10
-	tryTimeout   = 5 * time.Second
-	maxAddresses = 4 // of one server
+	maxTime      = 5 * time.Second // of a question to all servers
+	timeShare    = 4               // who holds an address is worth a quarter of the time
+	maxAddresses = 4               // of one server
 )
 
 // New makes a client.
 func New(c Config) *Client {
 	client := &Client{config: c}
 	client.http = &http.Client{
-		Timeout: tryTimeout,
+		Timeout: maxTime,
 		// A registry that does not know the address may lead anywhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DialContext:            client.dial,
 			TLSClientConfig:        &tls.Config{RootCAs: c.Roots, Time: c.Now, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    tryTimeout,
-			ResponseHeaderTimeout:  tryTimeout,
+			TLSHandshakeTimeout:    maxTime,
+			ResponseHeaderTimeout:  maxTime,
 			MaxResponseHeaderBytes: 32 << 10,
 			DisableKeepAlives:      true,
 		},
@@ -67,20 +68,37 @@ func New(c Config) *Client {
 	return client
 }
 
-// Holder returns who holds the address, of the first server that tells. The
-// error is that of the last one that did not.
+// Holder returns who holds the address, of the first server that tells. It takes
+// a quarter of the time that the context leaves, and no more than maxTime, of
+// which each server gets its part. The error is that of all servers; it is
+// context.DeadlineExceeded where one of them was silent.
 func (c *Client) Holder(ctx context.Context, addr netip.Addr) (Holder, error) {
-	err := errors.New("rdap: no server to ask")
-	for _, base := range c.config.Servers {
-		var h Holder
-		if h, err = c.ask(ctx, base, addr); err == nil {
+	if len(c.config.Servers) == 0 {
+		return Holder{}, errors.New("rdap: no server to ask")
+	}
+	left := maxTime
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, max(time.Until(deadline)/timeShare, 0))
+	}
+	end := time.Now().Add(left)
+	var errs []error
+	for i, base := range c.config.Servers {
+		part := time.Until(end) / time.Duration(len(c.config.Servers)-i)
+		h, err := c.within(ctx, part, base, addr)
+		if err == nil {
 			return h, nil
 		}
-		if ctx.Err() != nil {
+		if errs = append(errs, err); ctx.Err() != nil {
 			break
 		}
 	}
-	return Holder{}, err
+	return Holder{}, errors.Join(errs...)
+}
+
+func (c *Client) within(ctx context.Context, part time.Duration, base string, addr netip.Addr) (Holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, part)
+	defer cancel()
+	return c.ask(ctx, base, addr)
 }
 
 func (c *Client) ask(ctx context.Context, base string, addr netip.Addr) (Holder, error) {

@@ -3,6 +3,7 @@ package rdap_test
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -63,8 +64,11 @@ func FuzzParse(f *testing.F) {
 }
 
 // registry serves a handler as rdap.example.net, at 203.0.113.43.
-func registry(t *testing.T, handler http.HandlerFunc, trusted bool) *rdap.Client {
+func registry(t *testing.T, handler http.HandlerFunc, trusted bool, servers ...string) *rdap.Client {
 	t.Helper()
+	if len(servers) == 0 {
+		servers = []string{"https://example.com/rdap/"}
+	}
 	server := httptest.NewTLSServer(handler)
 	t.Cleanup(server.Close)
 	world, err := lab.Parse("example.com A 203.0.113.43\nempty.example.net TXT \"no host\"\n")
@@ -83,7 +87,7 @@ func registry(t *testing.T, handler http.HandlerFunc, trusted bool) *rdap.Client
 		roots.AddCert(server.Certificate())
 	}
 	// The test server's certificate is for example.com.
-	return rdap.New(rdap.Config{Dialer: d, DNS: world, Servers: []string{"https://example.com/rdap/"}, Roots: roots})
+	return rdap.New(rdap.Config{Dialer: d, DNS: world, Servers: servers, Roots: roots})
 }
 
 func TestHolder(t *testing.T) {
@@ -128,8 +132,38 @@ func TestHolderInTime(t *testing.T) {
 	c := registry(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, true)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if h, err := c.Holder(ctx, held); err == nil {
-		t.Errorf("got %+v", h)
+	if h, err := c.Holder(ctx, held); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		t.Errorf("got %+v, %v; %v", h, err, ctx.Err())
+	}
+}
+
+// TestSilentServer: a server that never answers leaves its time to the next one,
+// and three quarters of the caller's to others.
+func TestSilentServer(t *testing.T) {
+	silent := func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/silent/") {
+			<-r.Context().Done()
+			return
+		}
+		_, _ = w.Write([]byte(answer))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+	defer cancel()
+	h, err := registry(t, silent, true, "https://example.com/silent/", "https://example.com/").Holder(ctx, held)
+	if err != nil || h.Name.String() != "Example Hosting" {
+		t.Errorf("got %+v, %v", h, err)
+	}
+	none := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/silent/ip/203.0.113.9" {
+			<-r.Context().Done()
+			return
+		}
+		http.NotFound(w, r)
+	}
+	short, stop := context.WithTimeout(t.Context(), 2*time.Second)
+	defer stop()
+	if _, err := registry(t, none, true, "https://example.com/silent/", "https://example.com/").Holder(short, held); !errors.Is(err, context.DeadlineExceeded) || short.Err() != nil {
+		t.Errorf("error %v; the caller's time: %v", err, short.Err())
 	}
 }
 
