@@ -9,9 +9,10 @@ import (
 
 // The codes of what the doctor finds about an address beside the gate's.
 const (
-	PTRLongChain    Code = "ptr-long-chain"
-	IPv6NoPTR       Code = "ipv6-no-ptr"
-	DomainAlignment Code = "domain-alignment"
+	PTRLongChain       Code = "ptr-long-chain"
+	PTRSomeUnconfirmed Code = "ptr-some-unconfirmed"
+	IPv6NoPTR          Code = "ipv6-no-ptr"
+	DomainAlignment    Code = "domain-alignment"
 )
 
 // doctorEntries are the findings that only the doctor makes, causes before
@@ -27,6 +28,13 @@ var addressEntries = []Entry{
 				return fmt.Sprintf("The aliases of %s lead in a circle, so that there is nothing at their end.", a.Name)
 			}
 			return fmt.Sprintf("Between %s and its record stand %d aliases; some resolvers give up after a few.", a.Name, a.Count)
+		},
+	},
+	{
+		Code: PTRSomeUnconfirmed, Title: "Not every PTR name leads back to the address", RFC: "RFC 8601 §3",
+		Remedy: "Nothing must be done where one name leads back. Have the records of the other names taken out, or give those names the address: some filters look at the first name only, and some want all of them to lead back.",
+		text: func(a Args) string {
+			return fmt.Sprintf("Beside %s, which leads back to %s, there are PTR records that do not: %s.", a.Name, a.Address, list(a.Parts))
 		},
 	},
 	{

@@ -285,6 +285,19 @@ var doctorCases = []struct {
 		r.PTR.Aliases = names("a", "b", "c", "d", "e", "f", "g", "h")
 		return finding.OfChain(r)
 	}, "ptr-long-chain warn"},
+	{"one PTR name leads back, another does not", func() []finding.Finding {
+		r := passing(client, "mail.example.org")
+		r.Names = append(r.Names, evidence.PTRName{Name: dnsname.MustParse("old.example.org"), State: evidence.NameNXDomain})
+		return finding.OfStrays(r)
+	}, "ptr-some-unconfirmed info"},
+	{"every PTR name leads back", func() []finding.Finding {
+		return finding.OfStrays(passing(client, "mail.example.org"))
+	}, ""},
+	{"of too many names it is told otherwise", func() []finding.Finding {
+		r := passing(client, "mail.example.org")
+		r.Total, r.Names = 15, append(r.Names, evidence.PTRName{Name: dnsname.MustParse("old.example.org"), State: evidence.NameNXDomain})
+		return finding.OfStrays(r)
+	}, ""},
 	{"D080 aliases in a circle", func() []finding.Finding {
 		return finding.OfZone(client, &evidence.Zone{Question: evidence.Question{Name: dnsname.Reverse(client)}, ChainFault: evidence.ChainLoop})
 	}, "ptr-long-chain warn"},

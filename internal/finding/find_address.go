@@ -23,6 +23,40 @@ func OfChain(r *evidence.IPRev) []Finding {
 	}}
 }
 
+// OfStrays names the PTR names that do not lead back, beside one that does. It is
+// no fault, for a pass beats an error on another name. Of too many names, of
+// which not all were looked up, another finding tells.
+func OfStrays(r *evidence.IPRev) []Finding {
+	if r.Result != evidence.Pass || r.Total > evidence.MaxNames {
+		return nil
+	}
+	f := Finding{Code: PTRSomeUnconfirmed, Severity: Info, Complete: true, Args: Args{Address: r.Address, Name: r.Confirmed}}
+	for i := range r.Names {
+		n := &r.Names[i]
+		var why string
+		switch n.State {
+		case evidence.Mismatch:
+			why = "resolves to " + join(few(n.Addresses))
+		case evidence.NameNXDomain:
+			why = "does not exist"
+		case evidence.NameNoData:
+			why = "has no address of this family"
+		case evidence.NameUnusable:
+			why = fault(string(n.Fault))
+		case evidence.NameTrouble:
+			why, f.Complete = "could not be looked up", false
+		default:
+			continue
+		}
+		f.Args.Names = append(f.Args.Names, n.Name)
+		f.Args.Parts = append(f.Args.Parts, n.Name.String()+" ("+why+")")
+	}
+	if len(f.Args.Names) == 0 {
+		return nil
+	}
+	return []Finding{f}
+}
+
 // OfHelo says that a HELO name could not be looked up, so that it is not known
 // whether it leads to the client. The gate holds no HELO name against anybody,
 // and is not told.
