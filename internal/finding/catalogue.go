@@ -234,10 +234,20 @@ func familyOf(a Args) evidence.Type {
 
 // ending says how a question ended that was not answered.
 func ending(s evidence.State) string {
-	if s == evidence.Failed {
+	switch s {
+	case evidence.Failed:
 		return "failed"
+	case evidence.Timeout:
+		return "ended without an answer"
+	case evidence.Bogus:
+		return "failed DNSSEC validation"
+	case evidence.Malformed:
+		return "brought an answer that can't be read"
+	case evidence.Filtered:
+		return "was filtered"
+	default:
+		return "ended with " + s.Mnemonic()
 	}
-	return "ended with " + s.Mnemonic()
 }
 
 func asked(server netip.AddrPort) string {

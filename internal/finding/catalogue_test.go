@@ -90,3 +90,17 @@ func TestJSONHoldsTheWords(t *testing.T) {
 		t.Errorf("came back as %+v: %v", back, err)
 	}
 }
+
+// TestEndings: how a question ended is said in English, not in the words of the
+// JSON.
+func TestEndings(t *testing.T) {
+	for state, want := range map[evidence.State]string{
+		evidence.ServFail: "ended with SERVFAIL", evidence.Timeout: "ended without an answer", evidence.Bogus: "failed DNSSEC validation",
+		evidence.Malformed: "brought an answer that can't be read", evidence.Filtered: "was filtered", evidence.Failed: "failed",
+	} {
+		f := finding.Finding{Code: finding.DNSTrouble, Args: finding.Args{Name: dnsname.MustParse("mail.example.org"), State: state}}
+		if got := f.Text(); !strings.HasPrefix(got, "The question for mail.example.org "+want+".") {
+			t.Errorf("%s: %s", state, got)
+		}
+	}
+}
