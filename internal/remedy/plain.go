@@ -40,6 +40,11 @@ var plainAdvice = map[string]advice{
 	"mx-no-address": {
 		ZoneOperator, "Give {host}, an MX host of {domain}, an address record, or name another host.", nil, nil,
 	},
+	"ptr-some-unconfirmed": {
+		Nobody, "Nothing has to be done where one name leads back; some filters look at the first name only, or want all of them to lead back.",
+		[]string{"If mail is refused, have the holder of the address take out the PTR records of the other names, or give those names the address."},
+		nil,
+	},
 	"spf-unreadable": {
 		ZoneOperator, "Repair the SPF record of {domain}: one TXT record that begins with v=spf1, with ten look-ups at most (RFC 7208 §4.6.4).",
 		[]string{"Have one SPF record only; join two into one.", "Replace includes that only lead to further includes by the networks themselves, if the look-ups are too many."},
