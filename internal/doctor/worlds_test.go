@@ -323,6 +323,8 @@ func change(t *testing.T, p *evidence.SMTP, key, value string) {
 		p.EHLOName = untrusted.New(value)
 	case "tlsfailed":
 		p.TLS = &evidence.TLS{Offered: true, Error: untrusted.New("handshake failure")}
+	case "tlslate":
+		p.Step, p.TLS = "handshake", &evidence.TLS{Offered: true, Error: untrusted.New("no handshake in time"), Late: true}
 	case "noabuse":
 		p.Abuse = &evidence.SMTPReply{Code: 550}
 	case "notls":

@@ -121,6 +121,8 @@ type TLS struct {
 	Version string         `json:"version,omitempty"`
 	Cipher  string         `json:"cipher,omitempty"`
 	Error   untrusted.Text `json:"error,omitzero"`
+	// Late says that it failed because it did not end in time.
+	Late bool `json:"-"`
 	// Names are the names of the certificate, cut to our limit; Total counts them.
 	Names     []untrusted.Text `json:"names,omitempty"`
 	Total     int              `json:"total,omitempty"`

@@ -501,6 +501,37 @@ var doctorCases = []struct {
 	{"postmaster is refused", func() []finding.Finding {
 		return server(func(_ *finding.Server, p *evidence.SMTP) { p.Postmaster = reply(550, "no such user") })
 	}, "postmaster-refused warn"},
+	{"our address is on a block list of theirs", func() []finding.Finding {
+		return server(func(_ *finding.Server, p *evidence.SMTP) {
+			p.Postmaster = reply(554, "5.7.1 Service unavailable; Client host [198.51.100.1] blocked using list.example.net")
+			p.Abuse = p.Postmaster
+		})
+	}, "smtp-turned-away unknown"},
+	{"our address is named, and nothing else", func() []finding.Finding {
+		return server(func(_ *finding.Server, p *evidence.SMTP) { p.Postmaster = reply(550, "5.7.1 [2001:db8::1]: no.") })
+	}, "smtp-turned-away unknown"},
+	{"our address has no name", func() []finding.Finding {
+		return server(func(_ *finding.Server, p *evidence.SMTP) { p.Abuse = reply(550, "5.7.25 go away") })
+	}, "smtp-turned-away unknown"},
+	{"the mailbox is refused, by its code", func() []finding.Finding {
+		return server(func(_ *finding.Server, p *evidence.SMTP) {
+			p.Postmaster = reply(550, "5.1.1 postmaster is not listed here")
+		})
+	}, "postmaster-refused warn"},
+	{"the mailbox is refused, with the server's own address", func() []finding.Finding {
+		return server(func(_ *finding.Server, p *evidence.SMTP) { p.Postmaster = reply(550, "5.7.1 no relay at 203.0.113.9") })
+	}, "postmaster-refused warn"},
+	{"a handshake that failed", func() []finding.Finding {
+		return server(func(_ *finding.Server, p *evidence.SMTP) {
+			p.Step, p.TLS = "handshake", &evidence.TLS{Offered: true, Error: untrusted.New("no cipher")}
+		})
+	}, "tls-failed warn"},
+	{"a handshake that did not end in time", func() []finding.Finding {
+		return server(func(_ *finding.Server, p *evidence.SMTP) {
+			p.Step, p.TLS = "handshake", &evidence.TLS{Offered: true, Error: untrusted.New("no handshake in time"), Late: true}
+			p.Steps = append(p.Steps, evidence.SMTPStep{Name: "handshake", Took: time.Minute})
+		})
+	}, "smtp-slow unknown"},
 	{"postmaster is greylisted", func() []finding.Finding {
 		return server(func(_ *finding.Server, p *evidence.SMTP) { p.Postmaster = reply(451, "later") })
 	}, ""},

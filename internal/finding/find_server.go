@@ -165,6 +165,12 @@ func seconds(d time.Duration) int { return int(d.Round(time.Second) / time.Secon
 const slowStep = 10 * time.Second
 
 func (w *serverWalk) slow() {
+	// A session that did not come about in time may do so another time: nothing is
+	// known of it.
+	if t := w.SMTP.TLS; t != nil && t.Late {
+		w.add(SMTPSlow, Unknown, func(a *Args) { a.Why = w.SMTP.Step })
+		return
+	}
 	for _, s := range w.SMTP.Steps {
 		if s.Took >= slowStep {
 			w.add(SMTPSlow, Info, func(a *Args) { a.Why, a.Count = s.Name, seconds(s.Took) })
@@ -239,7 +245,7 @@ func (w *serverWalk) tls() {
 		w.add(TLSInjection, Failure, nil)
 	}
 	if t.Version == "" {
-		if !t.Error.IsZero() {
+		if !t.Error.IsZero() && !t.Late {
 			w.add(TLSFailed, Warn, func(a *Args) { a.Said = t.Error })
 		}
 		return
@@ -287,18 +293,63 @@ func (w *serverWalk) own() {
 	if p.EXPN.Positive() && p.EXPN.Code != 252 {
 		w.add(EXPNOpen, Warn, said(p.EXPN))
 	}
-	if refused(p.Postmaster) {
-		w.add(PostmasterRefused, Warn, said(p.Postmaster))
-	}
-	if refused(p.Abuse) {
-		w.add(AbuseRefused, Info, said(p.Abuse))
-	}
+	w.roles(said)
 	if p.Relay.Positive() {
 		w.add(RelayOpen, Failure, said(p.Relay))
 	}
 }
 
+// roles judges the replies to the role mailboxes. One that refuses us says
+// nothing of them.
+func (w *serverWalk) roles(said func(*evidence.SMTPReply) func(*Args)) {
+	p := w.SMTP
+	for _, r := range []*evidence.SMTPReply{p.Postmaster, p.Abuse} {
+		if refused(r) && w.ofClient(r) {
+			w.add(SMTPTurnedAway, Unknown, func(a *Args) {
+				said(r)(a)
+				a.Why, a.Count = fmt.Sprintf("%d to the recipient", r.Code), 0
+			})
+			break
+		}
+	}
+	if refused(p.Postmaster) && !w.ofClient(p.Postmaster) {
+		w.add(PostmasterRefused, Warn, said(p.Postmaster))
+	}
+	if refused(p.Abuse) && !w.ofClient(p.Abuse) {
+		w.add(AbuseRefused, Info, said(p.Abuse))
+	}
+}
+
 func refused(r *evidence.SMTPReply) bool { return r != nil && r.Code >= 500 }
+
+// clientWords are those of refusals that look at who asks, not at the recipient.
+var clientWords = []string{
+	"blocklist", "block list", "blacklist", "black list", "dnsbl", " rbl", "blocked using", "listed", "banned",
+	"reverse dns", "rdns", "reverse hostname", " ptr ", "helo", "reputation", "client host", "your ip", "your host",
+}
+
+// ofClient reports whether a reply speaks of the address that asked: by its code
+// (RFC 7372 §3.2, §3.3), by its words, or by an address that is not
+// the server's own. What speaks of the mailbox (RFC 3463 §3.2) does not.
+func (w *serverWalk) ofClient(r *evidence.SMTPReply) bool {
+	text := " "
+	for _, line := range r.Lines {
+		text += strings.ToLower(line.String()) + " "
+	}
+	switch {
+	case strings.HasPrefix(text, " 5.1."):
+		return false
+	case strings.HasPrefix(text, " 5.7.25 "), strings.HasPrefix(text, " 5.7.23 "):
+		return true
+	}
+	return slices.ContainsFunc(clientWords, func(word string) bool { return strings.Contains(text, word) }) ||
+		slices.ContainsFunc(strings.FieldsFunc(text, func(c rune) bool {
+			return !strings.ContainsRune("0123456789abcdef:.", c)
+		}), func(word string) bool {
+			addr, err := netip.ParseAddr(strings.Trim(word, "."))
+			return err == nil && addr.Unmap() != w.base.Address
+		})
+}
 
 func texts(all []untrusted.Text) []string {
 	var out []string

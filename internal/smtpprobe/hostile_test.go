@@ -237,6 +237,9 @@ func TestHostileTLS(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got := examine(t, tt.config, host, tt.script)
+			if late := strings.Contains(got.Why.String(), "in time"); got.TLS != nil && got.TLS.Late != late {
+				t.Errorf("late: %t, %q", got.TLS.Late, got.Why)
+			}
 			if s := string(got.Outcome) + " " + got.Step + " " + got.Why.String(); !strings.HasPrefix(s, tt.want) {
 				t.Errorf("%s, want %s", s, tt.want)
 			}

@@ -66,7 +66,7 @@ func (s *session) tlsFailed(err error) error {
 	if s.out.TLS == nil {
 		s.out.TLS = &evidence.TLS{Offered: true}
 	}
-	s.out.TLS.Error = untrusted.Long(e.why)
+	s.out.TLS.Error, s.out.TLS.Late = untrusted.Long(e.why), e.outcome == evidence.Slow
 	if e.outcome == evidence.Babble {
 		return err
 	}
