@@ -75,6 +75,11 @@ func newCheckCommand(a *app) *cobra.Command {
 			if cmd.Flags().Changed("helo") {
 				flags.helo = &helo
 			}
+			for _, name := range []string{"name", "mta", "provider", "bounce", "list", "html", "format"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+					return usagef("check: --%s is empty", name)
+				}
+			}
 			if t := flags.timeout; cmd.Flags().Changed("timeout") && (t < leastTimeout || t > mostTimeout) {
 				return usagef("check: --timeout %s is not between %s and %s", t, report.Span(leastTimeout), report.Span(mostTimeout))
 			}

@@ -34,6 +34,7 @@ func (o *outputFlags) register(f *pflag.FlagSet) {
 // check tells what does not go together.
 func (o *outputFlags) check() error {
 	formats := append(remedy.Formats(), "all")
+	o.format = strings.ToLower(o.format)
 	switch {
 	case o.format != "" && !slices.Contains(formats, o.format):
 		return usagef("check: --format %+q is none of %s", o.format, strings.Join(formats, ", "))
