@@ -131,15 +131,21 @@ func (a *app) readBounce(path string) (*bounce.Reading, error) {
 	reading, err := bounce.Read(string(text))
 	switch {
 	case errors.Is(err, bounce.ErrDelivered):
-		return nil, usagef("check: --bounce %+q tells of mail that was delivered: there is no refusal in it", path)
+		return nil, nothingIn("check: --bounce %+q tells of mail that was delivered: there is no refusal in it", path)
 	case errors.Is(err, bounce.ErrNothing) && len(text) > maxBounce:
-		return nil, usagef("check: --bounce %+q: no refusal, report or log line stands in its first MiB", path)
+		return nil, nothingIn("check: --bounce %+q: no refusal, report or log line stands in its first MiB", path)
 	case errors.Is(err, bounce.ErrNothing):
-		return nil, usagef("check: --bounce %+q: no refusal, report or log line stands in it", path)
+		return nil, nothingIn("check: --bounce %+q: no refusal, report or log line stands in it", path)
 	case err != nil:
 		return nil, fmt.Errorf("check: --bounce %+q: %w", path, err)
 	}
 	return &reading, nil
+}
+
+// nothingIn is the failure for a text that holds nothing to examine: nobody wrote
+// wrong arguments.
+func nothingIn(format string, args ...any) error {
+	return &failure{code: exitUnknown, err: fmt.Errorf(format, args...)}
 }
 
 // readList reads one target a line; what follows a # is a remark.
