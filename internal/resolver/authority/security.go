@@ -6,8 +6,9 @@ import (
 )
 
 // security says how the zone stands to DNSSEC (RFC 4035 §4.3), from the
-// resolver's answers for the DS, DNSKEY and SOA records of the apex.
-func security(ds, key, soa evidence.Answer, z *evidence.Zone) evidence.Security {
+// resolver's answers for the DS, DNSKEY and SOA records of the apex. keyed says
+// that the zone's own servers answer for the key.
+func security(ds, key, soa evidence.Answer, keyed bool) evidence.Security {
 	s := evidence.Security{
 		State: evidence.Indeterminate, DS: ds.State == evidence.Found, Key: key.State == evidence.Found,
 	}
@@ -29,25 +30,16 @@ func security(ds, key, soa evidence.Answer, z *evidence.Zone) evidence.Security 
 		s.State = evidence.Island
 	case ds.State.Negative() && key.State.Negative():
 		s.State = evidence.Insecure
-	case s.DS && key.State == evidence.ServFail && living(z):
+	case s.DS && key.State == evidence.ServFail && keyed:
 		// RFC 4035 §5.5: SERVFAIL is how a validating resolver says bogus, and most
-		// say no more of it (RFC 8914). It found the DS record, and the servers answer.
+		// say no more of it (RFC 8914). It found the DS record, and the servers do answer
+		// for the key: where they fail at this very question, it is their trouble.
 		s.State = evidence.BogusZone
-		s.Why = untrusted.New("its servers answer, but the resolver says SERVFAIL for its key")
+		s.Why = untrusted.New("its servers answer for its key, but the resolver says SERVFAIL")
 	case ds.State.Trouble():
 		s.Why = untrusted.New("DS: " + ds.State.Mnemonic())
 	default:
 		s.Why = untrusted.New("DNSKEY: " + key.State.Mnemonic())
 	}
 	return s
-}
-
-// living reports whether a server of the zone answers for it.
-func living(z *evidence.Zone) bool {
-	for _, s := range z.Servers {
-		if s.State == evidence.Authoritative {
-			return true
-		}
-	}
-	return false
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/arpagate/arpagate/internal/lab"
 	"github.com/arpagate/arpagate/internal/resolver"
 	"github.com/arpagate/arpagate/internal/resolver/authority"
+	"github.com/miekg/dns"
 )
 
 func TestSecurity(t *testing.T) {
@@ -32,7 +33,7 @@ func TestSecurity(t *testing.T) {
 		{"bogus", ds + key + "!bogus 113.0.203.in-addr.arpa DNSKEY\n", evidence.BogusZone, true, false, "no valid signature"},
 		{
 			"SERVFAIL without a reason, while the servers answer", ds + "!servfail 113.0.203.in-addr.arpa DNSKEY\n", evidence.BogusZone, true, false,
-			"its servers answer, but the resolver says SERVFAIL for its key",
+			"its servers answer for its key, but the resolver says SERVFAIL",
 		},
 		{"DS not to be had", "!timeout 113.0.203.in-addr.arpa DS\n", evidence.Indeterminate, false, false, "DS: timeout"},
 		{"DNSKEY not to be had", "!timeout 113.0.203.in-addr.arpa DNSKEY\n", evidence.Indeterminate, false, false, "DNSKEY: timeout"},
@@ -44,6 +45,39 @@ func TestSecurity(t *testing.T) {
 				t.Errorf("got %+v, want %s", s, tt.want)
 			}
 		})
+	}
+}
+
+// SERVFAIL of the resolver is the servers' trouble where they don't answer that
+// very question, whatever else they answer.
+func TestServersFailAtTheKey(t *testing.T) {
+	t.Parallel()
+	w, err := lab.Parse(one + "113.0.203.in-addr.arpa DS 1 13 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n" +
+		"!servfail 113.0.203.in-addr.arpa DNSKEY\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		rcode int
+		want  evidence.SecurityState
+		why   string
+	}{
+		{dns.RcodeServerFailure, evidence.Indeterminate, "DNSKEY: SERVFAIL"},
+		{dns.RcodeSuccess, evidence.BogusZone, "its servers answer for its key, but the resolver says SERVFAIL"},
+	} {
+		server := script(t, "", func(c *call) {
+			if c.msg.Question[0].Qtype == dns.TypeDNSKEY {
+				m := new(dns.Msg).SetRcode(c.msg, tt.rcode)
+				m.Authoritative = true
+				c.send(c.pack(m))
+				return
+			}
+			c.good()
+		})
+		z := ask(t, w, map[netip.AddrPort]netip.AddrPort{netip.MustParseAddrPort("198.51.100.1:53"): server}, nil).Zone(t.Context(), ptr("203.0.113.9"))
+		if s := z.Security; s.State != tt.want || s.Why.String() != tt.why || z.Servers[0].State != evidence.Authoritative {
+			t.Errorf("%s: got %+v\n%s", dns.RcodeToString[tt.rcode], s, told(z))
+		}
 	}
 }
 

@@ -85,7 +85,8 @@ func (w *walk) examine() {
 	w.serve()
 	z.More += w.unnamed
 	w.chooseSOA()
-	z.Security = security(answers[1], answers[2], answers[3], z)
+	key := answers[2]
+	z.Security = security(answers[1], key, answers[3], answers[1].State == evidence.Found && key.State == evidence.ServFail && w.keyed())
 }
 
 // rows adds the rows of the servers that have none yet: one for each address of
@@ -173,6 +174,18 @@ func (w *walk) published() {
 	if reply.outcome == answered && reply.response.Authoritative {
 		z.Published = reply.response.Names
 	}
+}
+
+// keyed reports whether a server of the zone answers the question for its key, to
+// which the resolver had no answer.
+func (w *walk) keyed() bool {
+	var questions []question
+	for _, s := range w.zone.Servers {
+		if s.State == evidence.Authoritative && len(questions) < maxParents {
+			questions = append(questions, question{s.Address, evidence.Question{Name: w.zone.Apex, Type: evidence.DNSKEY}})
+		}
+	}
+	return slices.ContainsFunc(w.exchange(questions), func(r reply) bool { return r.authoritative() })
 }
 
 // chooseSOA takes the SOA record of the primary, or else of the first server that
