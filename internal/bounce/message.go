@@ -16,8 +16,9 @@ import (
 
 // Bounds of a message with parts in parts.
 const (
-	maxDepth = 6
-	maxParts = 60
+	maxDepth  = 6
+	maxParts  = 60
+	maxFields = 1000 // of a header, or of a report
 )
 
 var (
@@ -241,6 +242,7 @@ func fields(text string, each func(name, value string)) {
 		name = ""
 		value.Reset()
 	}
+	n := 0
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if name != "" && (strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t")) {
@@ -249,6 +251,9 @@ func fields(text string, each func(name, value string)) {
 			continue
 		}
 		flush()
+		if n++; n > maxFields {
+			break
+		}
 		if n, v, ok := strings.Cut(line, ":"); ok && headerLine.MatchString(line) {
 			name = strings.ToLower(n)
 			add(v)
