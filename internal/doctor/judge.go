@@ -209,7 +209,7 @@ func (w *walk) sum(nodes []node) {
 	w.x.Verdict = verdict[0]
 	for i, s := range w.subjects {
 		v := verdict[i+1]
-		if s.iprev().Result == evidence.Unjudged || w.halfAsked(s) {
+		if r := s.iprev().Result; r == evidence.Unjudged || r == evidence.TempError || w.halfAsked(s) {
 			v = worse(v, Unknown)
 		}
 		w.x.Addresses = append(w.x.Addresses, Address{
