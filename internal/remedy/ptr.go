@@ -245,6 +245,9 @@ func (j *job) relay() {
 // one's own, or has another name set.
 func (j *job) unconfirmed() {
 	ptr := j.Finding.Args.Name
+	if v := j.View; v != nil && v.Helo.Kind == evidence.HeloName && slices.ContainsFunc(v.IPRev.Names, func(n evidence.PTRName) bool { return n.Name == v.Helo.Name }) {
+		ptr = v.Helo.Name // of several PTR names the one that the mail server says
+	}
 	if !safe(ptr) || j.foreign(ptr) {
 		j.setPTR()
 		return

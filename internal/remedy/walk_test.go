@@ -194,3 +194,17 @@ func TestWords(t *testing.T) {
 		t.Error("no word means a provider")
 	}
 }
+
+// TestTheNameInUse: of two PTR names that don't lead back, the one that the mail
+// server says gets the address.
+func TestTheNameInUse(t *testing.T) {
+	in := about(finding.PTRUnconfirmed, "203.0.113.9", "")
+	in.Finding.Args.Name = name("www.example.org")
+	in.View = &evidence.View{
+		IPRev: evidence.IPRev{Names: []evidence.PTRName{{Name: name("www.example.org"), State: evidence.Mismatch}, {Name: name("mail.example.org"), State: evidence.Mismatch}}},
+		Helo:  evidence.Helo{Kind: evidence.HeloName, Name: name("mail.example.org")},
+	}
+	if r := open(t).For(in); r.Records[len(r.Records)-1].Owner != name("mail.example.org") {
+		t.Errorf("%s", show(r))
+	}
+}
