@@ -2,6 +2,7 @@ package dnsname
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,16 @@ func (n Name) HostFault() HostFault {
 		return ReverseZone
 	}
 	return Usable
+}
+
+// localDomains are top-level domains that local networks use: mDNS (RFC 6762
+// §3, with its appendix G), and internal.
+var localDomains = []string{"local", "lan", "internal", "intranet", "home", "corp", "private", "localdomain", "invalid"}
+
+// Local reports whether the name is of a domain that local networks use, and
+// that nobody outside can look up.
+func (n Name) Local() bool {
+	return slices.Contains(localDomains, n.text[strings.LastIndexByte(n.text, '.')+1:])
 }
 
 func characters(s string) HostFault {

@@ -212,3 +212,15 @@ func mustRoundTrip(t *testing.T, name dnsname.Name) {
 		t.Fatalf("labels of %q join to %q", name, joined)
 	}
 }
+
+// TestLocal: names of local networks mean nothing outside.
+func TestLocal(t *testing.T) {
+	for name, want := range map[string]bool{
+		"exchange.corp.local": true, "box.lan": true, "host.localdomain": true, "srv.internal": true,
+		"mail.example.org": false, "local.example.org": false, "lan": true, ".": false,
+	} {
+		if got := dnsname.MustParse(name).Local(); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}

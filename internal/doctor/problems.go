@@ -3,7 +3,6 @@ package doctor
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
@@ -179,7 +178,7 @@ func pageOf(lists []evidence.ListAnswer, zone dnsname.Name) string {
 func namesInUse(s *subject) []dnsname.Name {
 	var names []dnsname.Name
 	add := func(n dnsname.Name) {
-		if n.HostFault() == dnsname.Usable && !private(n) && !slices.Contains(names, n) {
+		if n.HostFault() == dnsname.Usable && !n.Local() && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
 	}
@@ -193,16 +192,4 @@ func namesInUse(s *subject) []dnsname.Name {
 		}
 	}
 	return names
-}
-
-// private reports whether the name is of a domain that local networks use, and
-// that nobody else can look up.
-func private(n dnsname.Name) bool {
-	text := n.String()
-	switch text[strings.LastIndexByte(text, '.')+1:] {
-	case "local", "lan", "internal", "intranet", "home", "corp", "localdomain", "arpa":
-		return true
-	default:
-		return false
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
@@ -39,7 +38,7 @@ type Choice struct {
 // changed: a good PTR name stays, and EHLO follows it; a name from a template
 // goes, and PTR follows EHLO.
 func Choose(c Candidates) Choice {
-	good := func(n dnsname.Name) bool { return safe(n) && n != c.Generic && !private(n) }
+	good := func(n dnsname.Name) bool { return safe(n) && n != c.Generic && !n.Local() }
 	if good(c.Asked) {
 		return Choice{c.Asked, changeFor(c, c.Asked), "it is the name that was asked for"}
 	}
@@ -69,15 +68,6 @@ func Choose(c Candidates) Choice {
 		}
 	}
 	return Choice{Why: "no name fit for a mail server was found"}
-}
-
-// privateTLDs are top-level domains of local networks, which nobody outside can
-// look up.
-var privateTLDs = []string{"local", "lan", "internal", "intranet", "home", "corp", "localdomain", "invalid"}
-
-func private(n dnsname.Name) bool {
-	text := n.String()
-	return slices.Contains(privateTLDs, text[strings.LastIndexByte(text, '.')+1:])
 }
 
 // anyEHLO reports whether a PTR name equals the EHLO name: then that one wins.

@@ -155,6 +155,9 @@ func classless(in Input, name dnsname.Name) *Classless {
 		data = name.String() + "."
 	}
 	c.OwnText = fmt.Sprintf("%s. %d IN PTR %s\n", master(last.Target), known{zone: in.Reverse}.ttl(), data)
+	if Agree(c.ParentText, c.OwnText) != nil {
+		return nil // better nothing than two halves that don't meet
+	}
 	c.Cautions = classlessCautions(c, z)
 	return c
 }
@@ -190,30 +193,4 @@ func orParent(zone dnsname.Name) string {
 		return "the provider's zone"
 	}
 	return zone.String()
-}
-
-// Delegate writes both halves of a new classless delegation of an IPv4 block
-// of /25 to /31, in the spelling with a hyphen that no program objects to:
-// what the provider's zone must hold, and the own zone's PTR records.
-func Delegate(block netip.Prefix, servers []dnsname.Name, hosts map[netip.Addr]dnsname.Name, ttl uint32) (parent, own string, err error) {
-	block = block.Masked()
-	if !block.Addr().Is4() || block.Bits() < 25 || block.Bits() > 31 {
-		return "", "", fmt.Errorf("remedy: %s is not an IPv4 block of /25 to /31", block)
-	}
-	first := block.Addr().As4()
-	above := dnsname.Reverse(block.Addr()).Labels()
-	zone := strings.Join(above[1:], ".")
-	child := fmt.Sprintf("%d-%d.%s", first[3], block.Bits(), zone)
-	var p, o strings.Builder
-	for _, s := range servers {
-		fmt.Fprintf(&p, "%s. %d IN NS %s.\n", child, ttl, master(s))
-	}
-	for a := block.Addr(); block.Contains(a); a = a.Next() {
-		last := a.As4()[3]
-		fmt.Fprintf(&p, "%d.%s. %d IN CNAME %d.%s.\n", last, zone, ttl, last, child)
-		if n, ok := hosts[a]; ok {
-			fmt.Fprintf(&o, "%d.%s. %d IN PTR %s.\n", last, child, ttl, master(n))
-		}
-	}
-	return p.String(), o.String(), nil
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/remedy"
 )
@@ -81,32 +80,6 @@ func TestAgree(t *testing.T) {
 		if err := remedy.Agree(parent, own); (err == nil) != ok || err != nil && !errors.Is(err, remedy.ErrSpelling) {
 			t.Errorf("%q: %v", parent, err)
 		}
-	}
-}
-
-func TestDelegate(t *testing.T) {
-	hosts := map[netip.Addr]dnsname.Name{netip.MustParseAddr("203.0.113.9"): name("mail.example.org"), netip.MustParseAddr("203.0.113.77"): name("far.example.org")}
-	parent, own, err := remedy.Delegate(netip.MustParsePrefix("203.0.113.8/30"), []dnsname.Name{name("ns1.example.org")}, hosts, 3600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const wantParent = `8-30.113.0.203.in-addr.arpa. 3600 IN NS ns1.example.org.
-8.113.0.203.in-addr.arpa. 3600 IN CNAME 8.8-30.113.0.203.in-addr.arpa.
-9.113.0.203.in-addr.arpa. 3600 IN CNAME 9.8-30.113.0.203.in-addr.arpa.
-10.113.0.203.in-addr.arpa. 3600 IN CNAME 10.8-30.113.0.203.in-addr.arpa.
-11.113.0.203.in-addr.arpa. 3600 IN CNAME 11.8-30.113.0.203.in-addr.arpa.
-`
-	if parent != wantParent || own != "9.8-30.113.0.203.in-addr.arpa. 3600 IN PTR mail.example.org.\n" {
-		t.Errorf("%s\n%s", parent, own)
-	}
-	for _, bad := range []string{"203.0.113.0/24", "203.0.113.9/32", "2001:db8::/64"} {
-		if _, _, err := remedy.Delegate(netip.MustParsePrefix(bad), nil, nil, 3600); err == nil {
-			t.Errorf("%s was taken", bad)
-		}
-	}
-	parent, _, err = remedy.Delegate(netip.MustParsePrefix("203.0.113.128/25"), nil, nil, 300)
-	if err != nil || strings.Count(parent, " CNAME ") != 128 || !strings.HasSuffix(parent, "255.113.0.203.in-addr.arpa. 300 IN CNAME 255.128-25.113.0.203.in-addr.arpa.\n") {
-		t.Errorf("%v\n%s", err, parent)
 	}
 }
 
