@@ -48,6 +48,8 @@ func (a *app) targets(args []string, flags *checkFlags) (*job, error) {
 		return nil, usagef("check: TARGET, --bounce, --me and --list exclude each other: give one of them (but a TARGET beside --bounce stands for the address that was refused)")
 	case flags.lab && (flags.me || len(flags.servers) > 0):
 		return nil, usagef("check: --lab has a DNS and hosts of its own: leave --me and --dns out")
+	case flags.list != "" && flags.name != "":
+		return nil, usagef("check: --name is the name of one host: leave --list out")
 	case flags.list != "" && flags.form.html != "":
 		return nil, usagef("check: --html is the page of one target: leave --list out")
 	}

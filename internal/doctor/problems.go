@@ -157,6 +157,9 @@ func (w *walk) remedy(g *group) *remedy.Remedy {
 	if at := slices.IndexFunc(g.places, func(p int) bool { return p > 0 }); at >= 0 {
 		s := w.subjects[g.places[at]-1]
 		in.Address, in.View, in.Reverse, in.Forward, in.Origin, in.SMTP = s.addr, s.view(), s.reverse, s.forward, s.origin, s.smtp
+		in.Shared = !w.target.Wanted.IsZero() && slices.ContainsFunc(w.subjects, func(o *subject) bool {
+			return o.addr != s.addr && o.addr.Is4() == s.addr.Is4()
+		})
 		in.Names, in.Assumed = namesInUse(s), s.assumed
 		in.Page = pageOf(s.lists, g.Cause.Args.Zone)
 	}

@@ -44,7 +44,7 @@ func (j *job) addForward() {
 			j.out.Records = append(j.out.Records, there)
 		}
 	}
-	r.Data, r.Held, r.open = j.Address.String(), k.holds(j.Address), !k.whole()
+	r.Data, r.Held, r.open = j.Address.String(), k.holds(j.Address), !k.whole() || j.Shared
 	j.out.Records = append(j.out.Records, r)
 }
 

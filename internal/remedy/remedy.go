@@ -20,7 +20,10 @@ type Input struct {
 	// have: what the operator asked for, or the best that was found.
 	Address netip.Addr
 	Wanted  dnsname.Name
-	View    *evidence.View
+	// Shared says that other addresses are to have the wanted name too, so that
+	// nothing is told of the whole set of its addresses.
+	Shared bool
+	View   *evidence.View
 	// Assumed says that the HELO name of View is that of the host, which nobody
 	// has heard the mail server say.
 	Assumed bool

@@ -208,3 +208,20 @@ func TestTheNameInUse(t *testing.T) {
 		t.Errorf("%s", show(r))
 	}
 }
+
+// TestSharedName: where several addresses are to have one name, no text holds a
+// whole set of its addresses, for the next one would take this one's out.
+func TestSharedName(t *testing.T) {
+	in := missing("203.0.113.9", "mail.example.org")
+	in.Forward = []*evidence.Zone{forward(none())}
+	for format, set := range map[string]string{"octodns": `value: "203.0.113.9"`, "terraform": `["203.0.113.9"]`} {
+		in.Shared = false
+		if text := open(t).For(in).Texts[format]; !strings.Contains(text, set) {
+			t.Fatalf("%s alone:\n%s", format, text)
+		}
+		in.Shared = true
+		if text := open(t).For(in).Texts[format]; strings.Contains(text, set) {
+			t.Errorf("%s of several:\n%s", format, text)
+		}
+	}
+}
