@@ -46,8 +46,8 @@ const longestTTL = 7 * 24 * time.Hour
 // before it at last.
 //
 // Changes in order wait for each other, as when a provider looks the address
-// record up before it takes the PTR record: then the later ones begin after
-// the lag of the earlier at the soonest, and after its last at the latest.
+// record up before it takes the PTR record: then the later ones begin when the
+// earlier are made at the soonest, and after their last at the latest.
 // Otherwise they go on side by side, and the latest counts.
 func When(now time.Time, inOrder bool, changes ...Change) *Visible {
 	if len(changes) == 0 || now.IsZero() {

@@ -20,6 +20,14 @@ func TestWhen(t *testing.T) {
 	lame := reverse(none())
 	lame.Servers[0].State, lame.Servers[1].State = evidence.Lame, evidence.Silent
 	endless := reverse(ptrs(1000*24*time.Hour, "old.example.net"))
+	mixed := reverse(ptrs(5*time.Minute, "old.example.net")) // one server has no record, and caches keep that longer
+	mixed.Servers[1].Answer = evidence.Answer{State: evidence.NXDomain, TTL: 10 * time.Minute}
+	shorter := reverse(none())
+	shorter.Servers[0].SOA = &evidence.StartOfAuthority{Serial: 1, TTL: 60, Minimum: 600}
+	shorter.Servers[1].SOA = &evidence.StartOfAuthority{Serial: 1, TTL: 600, Minimum: 120}
+	for i := range shorter.Servers {
+		shorter.Servers[i].Answer.TTL = 0 // so that the SOA record counts
+	}
 	hour, day := time.Hour, 24*time.Hour
 	for label, tc := range map[string]struct {
 		changes     []remedy.Change
@@ -36,6 +44,9 @@ func TestWhen(t *testing.T) {
 		"a TTL beyond what caches keep":                    {[]remedy.Change{{Zone: endless}}, false, 0, 7 * day},
 		"side by side: the later one counts":               {[]remedy.Change{{Zone: forward(addrs(3 * hour))}, {Zone: reverse(none()), Least: hour, Most: 2 * hour}}, false, hour, 3 * hour},
 		"in order: the second begins when the first shows": {[]remedy.Change{{Zone: forward(addrs(3 * hour))}, {Zone: reverse(none()), Least: hour, Most: 2 * hour}}, true, hour, 5*hour + 10*time.Minute},
+		"in order: the delays add up":                      {[]remedy.Change{{Zone: reverse(none()), Least: hour, Most: hour}, {Zone: reverse(none()), Least: hour, Most: hour}}, true, 2 * hour, 2*hour + 20*time.Minute},
+		"a record here and none there: the longer one":     {[]remedy.Change{{Zone: mixed}}, false, 0, 10 * time.Minute},
+		"the lesser of SOA TTL and minimum, the greatest":  {[]remedy.Change{{Zone: shorter}}, false, 0, 2 * time.Minute},
 	} {
 		t.Run(label, func(t *testing.T) {
 			for i := range tc.changes {
