@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/arpagate/arpagate/internal/decision"
+	"github.com/arpagate/arpagate/internal/dnsname"
 	"github.com/arpagate/arpagate/internal/doctor"
 	"github.com/arpagate/arpagate/internal/evidence"
 	"github.com/arpagate/arpagate/internal/finding"
@@ -78,9 +79,12 @@ func (f found) address(at time.Time) doctor.Address {
 	if f.unasked {
 		list.State = evidence.ListRefused
 	}
+	// Another list has nothing against the address, whatever this one says.
+	other := evidence.ListAnswer{List: evidence.List{Zone: dnsname.MustParse("other.example.org")}, State: evidence.NotListed}
 	return doctor.Address{
 		Address: addr, Case: &decision.Case{Evidence: evidence.Evidence{View: view}},
-		Reverse: zone, Lists: []evidence.ListAnswer{list}, Problems: f.problems(f.codes, at, false),
+		Reverse: zone, Problems: f.problems(f.codes, at, false),
+		Lists: []evidence.ListAnswer{list, other},
 	}
 }
 
