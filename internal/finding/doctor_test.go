@@ -604,3 +604,23 @@ func TestAllHoldsTheGatesAndTheDoctors(t *testing.T) {
 		}
 	}
 }
+
+// TestOurFamilies: a server that is silent counts against the zone only where
+// another of its address family has answered, be it as a lame one: else it may
+// be our own network that lacks the family.
+func TestOurFamilies(t *testing.T) {
+	for state, want := range map[evidence.ServerState]bool{
+		evidence.Authoritative: true, evidence.Lame: true, evidence.Garbled: true, evidence.Silent: false, evidence.Unreachable: false,
+	} {
+		found := finding.OfZone(client, zone(func(z *evidence.Zone) {
+			six := z.Servers[0]
+			six.Address = netip.MustParseAddr("2001:db8::53")
+			z.Servers = append(z.Servers, six)
+			z.Servers[0].State, z.Servers[1].State = evidence.Silent, state
+		}))
+		blamed := slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Code == finding.ZoneSilent })
+		if blamed != want {
+			t.Errorf("beside a server that is %s: silent %v, want %v", state, blamed, want)
+		}
+	}
+}
